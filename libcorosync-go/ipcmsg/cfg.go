@@ -3,6 +3,8 @@ package ipcmsg
 import (
 	"fmt"
 	"net/netip"
+
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 )
 
 // CFG requests (library functions).
@@ -186,7 +188,7 @@ type CfgInterface struct {
 // CfgRingStatusResponse lists the links: interface_count @24, interface_name
 // char[16][128] @32, interface_status char[16][512] @2080.
 type CfgRingStatusResponse struct {
-	Error      int32
+	Error      cserr.Error
 	Interfaces []CfgInterface // at most CfgInterfacesMax
 }
 
@@ -241,7 +243,7 @@ const (
 // @24, num_addrs @28, addresses of 16 bytes each @32 in network byte order, of
 // which IPv4 uses the first four.
 type CfgNodeAddrsResponse struct {
-	Error int32
+	Error cserr.Error
 	Addrs []netip.Addr // all of one family
 }
 
@@ -254,7 +256,7 @@ func ParseCfgNodeAddrsResponse(b []byte) (CfgNodeAddrsResponse, error) {
 		return CfgNodeAddrsResponse{}, err
 	}
 	r := CfgNodeAddrsResponse{Error: h.Error}
-	if h.Error != csOK {
+	if h.Error != cserr.OK {
 		return r, nil
 	}
 	if err := atLeast(b, CfgNodeAddrsResponseFixed, what); err != nil {
@@ -303,7 +305,7 @@ func (r CfgNodeAddrsResponse) Append(dst []byte) []byte {
 
 // CfgLocalGetResponse tells the local node id: local_nodeid @24.
 type CfgLocalGetResponse struct {
-	Error  int32
+	Error  cserr.Error
 	NodeID uint32
 }
 
@@ -348,7 +350,7 @@ type CfgLinkStatus struct {
 // @34, onwire_min u8 @35, onwire_max u8 @36, onwire_ver u8 @37, links of 520
 // bytes @40.
 type CfgNodeStatus struct {
-	Error     int32
+	Error     cserr.Error
 	Version   uint32 // CfgNodeStatusV1
 	NodeID    uint32
 	Reachable bool
@@ -398,7 +400,7 @@ func ParseCfgNodeStatus(b []byte) (CfgNodeStatus, error) {
 // Append appends the response: the full one, or with an error the short form,
 // which ends after the version.
 func (s CfgNodeStatus) Append(dst []byte) []byte {
-	if s.Error != csOK {
+	if s.Error != cserr.OK {
 		dst, m := extendResponse(dst, CfgResNodeStatusGet, CfgNodeStatusErrorSize, s.Error)
 		putu32(m, 24, s.Version)
 		return dst
@@ -425,8 +427,8 @@ func (s CfgNodeStatus) Append(dst []byte) []byte {
 // CfgTestShutdownEvent asks a tracker whether the daemon may stop, or tells
 // that the question timed out: flags @24.
 type CfgTestShutdownEvent struct {
-	Error int32  // CS_OK, or CS_ERR_TIMEOUT
-	Flags uint32 // CfgShutdown...
+	Error cserr.Error // OK, or Timeout
+	Flags uint32      // CfgShutdown...
 }
 
 // ParseCfgTestShutdownEvent reads a TESTSHUTDOWN event.
@@ -434,7 +436,7 @@ func ParseCfgTestShutdownEvent(b []byte) (CfgTestShutdownEvent, error) {
 	if err := atLeast(b, CfgTestShutdownSize, "cfg testshutdown event"); err != nil {
 		return CfgTestShutdownEvent{}, err
 	}
-	return CfgTestShutdownEvent{Error: geti32(b, 16), Flags: getu32(b, 24)}, nil
+	return CfgTestShutdownEvent{Error: cserr.Error(getu32(b, 16)), Flags: getu32(b, 24)}, nil
 }
 
 // Append appends the event.

@@ -3,6 +3,8 @@ package ipcmsg
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 )
 
 // CMAP requests (library functions).
@@ -91,15 +93,26 @@ const (
 	CmapTrackPrefix = 8 // only in requests
 )
 
-// getMarName returns a view of the name at off, up to its NUL (mar_name_t:
-// length u16 @0, value[256] @8). A length of 0 is an empty name, whatever the
-// value; other lengths count only where they end the name sooner.
+// getMarKey returns a view of the name at off (mar_name_t: length u16 @0,
+// value[256] @8) as the daemon reads it in requests: up to its NUL, whatever
+// the length says.
+func getMarKey(b []byte, off int) []byte {
+	return cstring(b[off+8 : off+8+marNameValueSize])
+}
+
+// getMarName returns a view of the name at off as it is read where it may be
+// absent, and by clients: no longer than its length.
 func getMarName(b []byte, off int) []byte {
 	n := int(getu16(b, off))
-	if n == 0 {
+	return cstring(b[off+8 : off+8+min(n, marNameValueSize)])
+}
+
+// getMarOptionalKey is getMarKey where a length of 0 means "none".
+func getMarOptionalKey(b []byte, off int) []byte {
+	if getu16(b, off) == 0 {
 		return nil
 	}
-	return cstring(b[off+8 : off+8+min(n, marNameValueSize)])
+	return getMarKey(b, off)
 }
 
 // putMarName writes a name; what exceeds 255 bytes is cut.
@@ -123,7 +136,7 @@ func ParseCmapSetRequest(b []byte) (CmapSetRequest, error) {
 		return CmapSetRequest{}, err
 	}
 	v, err := payload(b, 296, getu64(b, 280), what)
-	return CmapSetRequest{Key: getMarName(b, 16), Type: b[288], Value: v}, err
+	return CmapSetRequest{Key: getMarKey(b, 16), Type: b[288], Value: v}, err
 }
 
 // Append appends the request.
@@ -148,7 +161,13 @@ func ParseCmapKeyRequest(b []byte) (CmapKeyRequest, error) {
 	if err := atLeast(b, CmapKeyRequestSize, "cmap key request"); err != nil {
 		return CmapKeyRequest{}, err
 	}
-	return CmapKeyRequest{ID: geti32(b, 0), Key: getMarName(b, 16)}, nil
+	r := CmapKeyRequest{ID: geti32(b, 0)}
+	if r.ID == CmapReqIterInit {
+		r.Key = getMarOptionalKey(b, 16)
+	} else {
+		r.Key = getMarKey(b, 16)
+	}
+	return r, nil
 }
 
 // Append appends the request.
@@ -171,7 +190,7 @@ func ParseCmapGetRequest(b []byte) (CmapGetRequest, error) {
 	if err := atLeast(b, CmapGetRequestSize, "cmap get"); err != nil {
 		return CmapGetRequest{}, err
 	}
-	return CmapGetRequest{Key: getMarName(b, 16), ValueLen: getu64(b, 280)}, nil
+	return CmapGetRequest{Key: getMarKey(b, 16), ValueLen: getu64(b, 280)}, nil
 }
 
 // Append appends the request.
@@ -184,7 +203,7 @@ func (r CmapGetRequest) Append(dst []byte) []byte {
 
 // CmapGetResponse returns a value: value_len u64 @24, type u8 @32, value @40.
 type CmapGetResponse struct {
-	Error    int32
+	Error    cserr.Error
 	ValueLen uint64 // real length in bytes
 	Type     uint8  // CmapInt8...
 	// Value has ValueLen bytes, or none if the request asked for none.
@@ -208,7 +227,7 @@ func ParseCmapGetResponse(b []byte) (CmapGetResponse, error) {
 	}
 	r.ValueLen = getu64(b, 24)
 	r.Type = b[32]
-	if h.Error == csOK && len(b) > CmapGetResponseFixed {
+	if h.Error == cserr.OK && len(b) > CmapGetResponseFixed {
 		r.Value, err = payload(b, 40, r.ValueLen, what)
 	}
 	return r, err
@@ -219,13 +238,13 @@ func ParseCmapGetResponse(b []byte) (CmapGetResponse, error) {
 // room must be at least the length of the value and is bounded by the caller.
 func (r CmapGetResponse) Append(dst []byte, room int) []byte {
 	size := CmapGetResponseFixed
-	if r.Error == csOK {
+	if r.Error == cserr.OK {
 		size += room
 	}
 	dst, m := extendResponse(dst, CmapResGet, size, r.Error)
 	putu64(m, 24, r.ValueLen)
 	m[32] = r.Type
-	if r.Error == csOK {
+	if r.Error == cserr.OK {
 		copy(m[40:], r.Value)
 	}
 	return dst
@@ -242,7 +261,7 @@ func ParseCmapAdjustRequest(b []byte) (CmapAdjustRequest, error) {
 	if err := atLeast(b, CmapAdjustRequestSize, "cmap adjust"); err != nil {
 		return CmapAdjustRequest{}, err
 	}
-	return CmapAdjustRequest{Key: getMarName(b, 16), Step: geti32(b, 280)}, nil
+	return CmapAdjustRequest{Key: getMarKey(b, 16), Step: geti32(b, 280)}, nil
 }
 
 // Append appends the request.
@@ -279,7 +298,7 @@ func (r CmapHandleRequest) Append(dst []byte) []byte {
 // TRACK_ADD, of the client (the instance handle) for TRACK_DELETE.
 type CmapHandleResponse struct {
 	ID     int32 // CmapResIterInit, CmapResTrackAdd or CmapResTrackDelete
-	Error  int32
+	Error  cserr.Error
 	Handle uint64
 }
 
@@ -311,7 +330,7 @@ func (r CmapHandleResponse) Append(dst []byte) []byte {
 // CmapIterNextResponse is one step of an iteration: name @24, value_len u64
 // @288, type u8 @296.
 type CmapIterNextResponse struct {
-	Error    int32
+	Error    cserr.Error
 	Key      []byte
 	ValueLen uint64
 	Type     uint8 // CmapInt8...
@@ -325,7 +344,7 @@ func ParseCmapIterNextResponse(b []byte) (CmapIterNextResponse, error) {
 		return CmapIterNextResponse{}, err
 	}
 	r := CmapIterNextResponse{Error: h.Error}
-	if h.Error != csOK {
+	if h.Error != cserr.OK {
 		return r, nil
 	}
 	if err := atLeast(b, CmapIterNextResponseSize, "cmap iteration next response"); err != nil {
@@ -360,7 +379,7 @@ func ParseCmapTrackAddRequest(b []byte) (CmapTrackAddRequest, error) {
 		return CmapTrackAddRequest{}, err
 	}
 	return CmapTrackAddRequest{
-		Key:       getMarName(b, 16),
+		Key:       getMarOptionalKey(b, 16),
 		TrackType: geti32(b, 280),
 		Instance:  getu64(b, 288),
 	}, nil
@@ -438,7 +457,7 @@ func ParseCmapNotifyEvent(b []byte) (CmapNotifyEvent, error) {
 // Append appends the event.
 func (e CmapNotifyEvent) Append(dst []byte) []byte {
 	size := CmapNotifyFixed + len(e.New.Data) + len(e.Old.Data)
-	dst, m := extendResponse(dst, CmapEventNotify, size, csOK)
+	dst, m := extendResponse(dst, CmapEventNotify, size, cserr.OK)
 	putu64(m, 24, e.Instance)
 	putMarName(m, 32, e.Key)
 	puti32(m, 296, e.Event)

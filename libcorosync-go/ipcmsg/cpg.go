@@ -3,6 +3,8 @@ package ipcmsg
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 )
 
 // CPG requests (library functions).
@@ -322,7 +324,7 @@ func (r CPGMembershipRequest) Append(dst []byte) []byte {
 // CPGMembershipResponse lists the members of a group: member_count @24,
 // address[384] @32. It always has its full size.
 type CPGMembershipResponse struct {
-	Error   int32
+	Error   cserr.Error
 	Members []CPGAddress // at most ProcessorCountMax
 }
 
@@ -360,7 +362,7 @@ func (r CPGMembershipResponse) Append(dst []byte) []byte {
 
 // CPGLocalGetResponse tells the local node id: local_nodeid @24.
 type CPGLocalGetResponse struct {
-	Error  int32
+	Error  cserr.Error
 	NodeID uint32
 }
 
@@ -438,7 +440,7 @@ func (r CPGHandleRequest) Append(dst []byte) []byte {
 
 // CPGIterInitResponse returns the iteration: handle @24.
 type CPGIterInitResponse struct {
-	Error  int32
+	Error  cserr.Error
 	Handle uint64
 }
 
@@ -470,7 +472,7 @@ func (r CPGIterInitResponse) Append(dst []byte) []byte {
 // CPGIterNextResponse is one step of an iteration: name @24, nodeid @160,
 // pid @164.
 type CPGIterNextResponse struct {
-	Error  int32
+	Error  cserr.Error
 	Group  []byte
 	NodeID uint32 // 0 in CPGIterNameOnly
 	PID    uint32 // 0 in CPGIterNameOnly
@@ -485,7 +487,7 @@ func ParseCPGIterNextResponse(b []byte) (CPGIterNextResponse, error) {
 		return CPGIterNextResponse{}, err
 	}
 	r := CPGIterNextResponse{Error: h.Error}
-	if h.Error != csOK {
+	if h.Error != cserr.OK {
 		return r, nil
 	}
 	if err := atLeast(b, CPGIterNextResponseSize, what); err != nil {
@@ -594,7 +596,7 @@ func ParseCPGConfchgEvent(b []byte) (CPGConfchgEvent, error) {
 // Append appends the event.
 func (e CPGConfchgEvent) Append(dst []byte) []byte {
 	size := CPGConfchgFixed + cpgAddressSize*(len(e.Members)+len(e.Left)+len(e.Joined))
-	dst, m := extendResponse(dst, CPGEventConfchg, size, csOK)
+	dst, m := extendResponse(dst, CPGEventConfchg, size, cserr.OK)
 	putCPGName(m, 24, e.Group, ne)
 	putu32(m, 160, uint32(len(e.Members)))
 	putu32(m, 168, uint32(len(e.Joined)))
@@ -631,7 +633,7 @@ func ParseCPGDeliverEvent(b []byte) (CPGDeliverEvent, error) {
 // AppendHead appends the event without its payload, whose length it tells.
 func (e CPGDeliverEvent) AppendHead(dst []byte) []byte {
 	dst, m := extend(dst, CPGDeliverFixed)
-	putResponseHeader(m, CPGEventDeliver, CPGDeliverFixed+len(e.Payload), csOK)
+	putResponseHeader(m, CPGEventDeliver, CPGDeliverFixed+len(e.Payload), cserr.OK)
 	putCPGName(m, 24, e.Group, ne)
 	putu32(m, 160, uint32(len(e.Payload)))
 	putu32(m, 168, e.NodeID)
@@ -680,7 +682,7 @@ func ParseCPGPartialDeliverEvent(b []byte) (CPGPartialDeliverEvent, error) {
 // AppendHead appends the event without its payload, whose length it tells.
 func (e CPGPartialDeliverEvent) AppendHead(dst []byte) []byte {
 	dst, m := extend(dst, CPGPartialDeliverFixed)
-	putResponseHeader(m, CPGEventPartialDeliver, CPGPartialDeliverFixed+len(e.Payload), csOK)
+	putResponseHeader(m, CPGEventPartialDeliver, CPGPartialDeliverFixed+len(e.Payload), cserr.OK)
 	putCPGName(m, 24, e.Group, ne)
 	putu32(m, 160, e.TotalLen)
 	putu32(m, 168, uint32(len(e.Payload)))
@@ -718,7 +720,7 @@ func ParseCPGTotemConfchgEvent(b []byte) (CPGTotemConfchgEvent, error) {
 // Append appends the event.
 func (e CPGTotemConfchgEvent) Append(dst []byte) []byte {
 	size := CPGTotemConfchgFixed + 4*len(e.Members)
-	dst, m := extendResponse(dst, CPGEventTotemConfchg, size, csOK)
+	dst, m := extendResponse(dst, CPGEventTotemConfchg, size, cserr.OK)
 	e.RingID.put(m, 24)
 	putu32(m, 40, uint32(len(e.Members)))
 	putu32s(m, 44, e.Members)

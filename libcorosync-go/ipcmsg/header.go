@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 )
 
 // Service identifiers; the upper 16 bits of an exec message identifier.
@@ -82,9 +84,6 @@ var (
 	ErrNameTooLong = errors.New("name too long")
 )
 
-// csOK is CS_OK, the error field of every event and of a good response.
-const csOK = 1
-
 // ne is the byte order of everything between client and daemon.
 var ne = binary.NativeEndian
 
@@ -123,7 +122,7 @@ func AppendRequest(dst []byte, id int32) []byte {
 type ResponseHeader struct {
 	ID    int32
 	Size  int32 // bytes, header included
-	Error int32 // cs_error_t; 1 is success
+	Error cserr.Error
 }
 
 // ParseResponseHeader reads the header of a response or an event.
@@ -131,14 +130,14 @@ func ParseResponseHeader(b []byte) (ResponseHeader, error) {
 	if err := atLeast(b, ResponseHeaderSize, "response header"); err != nil {
 		return ResponseHeader{}, err
 	}
-	return ResponseHeader{ID: geti32(b, 0), Size: geti32(b, 8), Error: geti32(b, 16)}, nil
+	return ResponseHeader{ID: geti32(b, 0), Size: geti32(b, 8), Error: cserr.Error(getu32(b, 16))}, nil
 }
 
 // bareError tells whether b is an error answer shorter than the full response
 // of n bytes. The daemon answers so when it refuses a request before it
 // reaches the service.
 func (h ResponseHeader) bareError(b []byte, n int) bool {
-	return h.Error != csOK && len(b) < n
+	return h.Error != cserr.OK && len(b) < n
 }
 
 // Append appends the 24 bytes of the header.
@@ -151,7 +150,7 @@ func (h ResponseHeader) Append(dst []byte) []byte {
 // AppendResponse appends a response that consists of its header only: the
 // answer to most requests, and to every request that fails before its body is
 // known.
-func AppendResponse(dst []byte, id, csError int32) []byte {
+func AppendResponse(dst []byte, id int32, csError cserr.Error) []byte {
 	return ResponseHeader{ID: id, Size: ResponseHeaderSize, Error: csError}.Append(dst)
 }
 
@@ -239,16 +238,16 @@ func extendRequest(dst []byte, id int32, n int) (all, m []byte) {
 
 // extendResponse grows dst by a response or event of n bytes with its header
 // filled in.
-func extendResponse(dst []byte, id int32, n int, csError int32) (all, m []byte) {
+func extendResponse(dst []byte, id int32, n int, csError cserr.Error) (all, m []byte) {
 	all, m = extend(dst, n)
 	putResponseHeader(m, id, n, csError)
 	return all, m
 }
 
-func putResponseHeader(m []byte, id int32, size int, csError int32) {
+func putResponseHeader(m []byte, id int32, size int, csError cserr.Error) {
 	puti32(m, 0, id)
 	puti32(m, 8, int32(size))
-	puti32(m, 16, csError)
+	putu32(m, 16, uint32(csError))
 }
 
 // extendExec grows dst by an exec message of n bytes with its header filled in.

@@ -1,6 +1,10 @@
 package ipcmsg
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
+)
 
 // QUORUM requests (library functions).
 const (
@@ -93,7 +97,7 @@ func (r QuorumModelGetTypeRequest) Append(dst []byte) []byte {
 // (QuorumType...): value @24.
 type QuorumValueResponse struct {
 	ID    int32 // QuorumResGetQuorate, ...GetType or ...ModelGetType
-	Error int32
+	Error cserr.Error
 	Value uint32
 }
 
@@ -150,7 +154,7 @@ func ParseQuorumNotification(b []byte) (QuorumNotification, error) {
 // Append appends the event.
 func (e QuorumNotification) Append(dst []byte) []byte {
 	size := QuorumNotificationFixed + 4*len(e.View)
-	dst, m := extendResponse(dst, QuorumEventNotification, size, csOK)
+	dst, m := extendResponse(dst, QuorumEventNotification, size, cserr.OK)
 	putu32(m, 24, uint32(flagByte(e.Quorate)))
 	putu64(m, 32, e.RingSeq)
 	putu32(m, 40, uint32(len(e.View)))
@@ -186,7 +190,7 @@ func ParseQuorumV1QuorumEvent(b []byte) (QuorumV1QuorumEvent, error) {
 // Append appends the event.
 func (e QuorumV1QuorumEvent) Append(dst []byte) []byte {
 	size := QuorumV1QuorumFixed + 4*len(e.View)
-	dst, m := extendResponse(dst, QuorumEventV1Quorum, size, csOK)
+	dst, m := extendResponse(dst, QuorumEventV1Quorum, size, cserr.OK)
 	putu32(m, 24, uint32(flagByte(e.Quorate)))
 	e.RingID.put(m, 32)
 	putu32(m, 48, uint32(len(e.View)))
@@ -225,7 +229,7 @@ func ParseQuorumV1NodeListEvent(b []byte) (QuorumV1NodeListEvent, error) {
 // Append appends the event.
 func (e QuorumV1NodeListEvent) Append(dst []byte) []byte {
 	size := QuorumV1NodeListFixed + 4*(len(e.Members)+len(e.Joined)+len(e.Left))
-	dst, m := extendResponse(dst, QuorumEventV1NodeList, size, csOK)
+	dst, m := extendResponse(dst, QuorumEventV1NodeList, size, cserr.OK)
 	e.RingID.put(m, 24)
 	putu32(m, 40, uint32(len(e.Members)))
 	putu32(m, 48, uint32(len(e.Joined)))

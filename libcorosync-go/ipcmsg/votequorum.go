@@ -1,5 +1,7 @@
 package ipcmsg
 
+import "github.com/corosync-go/corosync/libcorosync-go/cserr"
+
 // VOTEQUORUM requests (library functions).
 const (
 	VotequorumReqGetInfo           = 0
@@ -89,7 +91,7 @@ func (r VotequorumGetInfoRequest) Append(dst []byte) []byte {
 // expected_votes @36, highest_expected @40, total_votes @44, quorum @48,
 // flags @52, qdevice_votes @56, qdevice_name char[255] @60.
 type VotequorumInfo struct {
-	Error           int32
+	Error           cserr.Error
 	NodeID          uint32
 	State           uint32 // VotequorumNodeState...
 	Votes           uint32
@@ -354,7 +356,7 @@ func ParseVotequorumQuorumEvent(b []byte) (VotequorumQuorumEvent, error) {
 // Append appends the event.
 func (e VotequorumQuorumEvent) Append(dst []byte) []byte {
 	size := VotequorumQuorumEventFixed + 8*len(e.Nodes)
-	dst, m := extendResponse(dst, VotequorumEventQuorum, size, csOK)
+	dst, m := extendResponse(dst, VotequorumEventQuorum, size, cserr.OK)
 	putu32(m, 24, uint32(flagByte(e.Quorate)))
 	putu64(m, 32, e.Context)
 	putu32(m, 40, uint32(len(e.Nodes)))
@@ -382,7 +384,7 @@ func ParseVotequorumExpectedVotesEvent(b []byte) (VotequorumExpectedVotesEvent, 
 
 // Append appends the event.
 func (e VotequorumExpectedVotesEvent) Append(dst []byte) []byte {
-	dst, m := extendResponse(dst, VotequorumEventExpectedVotes, VotequorumExpectedEventSize, csOK)
+	dst, m := extendResponse(dst, VotequorumEventExpectedVotes, VotequorumExpectedEventSize, cserr.OK)
 	putu64(m, 24, e.Context)
 	putu32(m, 32, e.ExpectedVotes)
 	return dst
@@ -416,7 +418,7 @@ func ParseVotequorumNodeListEvent(b []byte) (VotequorumNodeListEvent, error) {
 // Append appends the event.
 func (e VotequorumNodeListEvent) Append(dst []byte) []byte {
 	size := VotequorumNodeListEventFixed + 4*len(e.Members)
-	dst, m := extendResponse(dst, VotequorumEventNodeList, size, csOK)
+	dst, m := extendResponse(dst, VotequorumEventNodeList, size, cserr.OK)
 	putu64(m, 24, e.Context)
 	e.RingID.put(m, 32)
 	putu32(m, 48, uint32(len(e.Members)))
