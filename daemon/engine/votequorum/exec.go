@@ -1,8 +1,6 @@
 package votequorum
 
 import (
-	"encoding/binary"
-
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/libcorosync-go/cserr"
@@ -19,16 +17,6 @@ func (e *Engine) Exec() []service.ExecFunc {
 	}
 }
 
-// orders are the byte order of this machine and the other one.
-var orders = func() [2]binary.ByteOrder {
-	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
-		return [2]binary.ByteOrder{binary.LittleEndian, binary.BigEndian}
-	}
-	return [2]binary.ByteOrder{binary.BigEndian, binary.LittleEndian}
-}()
-
-func order(foreign bool) binary.ByteOrder { return orders[b2u8(foreign)] }
-
 func (e *Engine) malformed(from totem.NodeID, err error) {
 	e.log.Warningf("Discarding a message from node %d: %v", from, err)
 }
@@ -36,7 +24,7 @@ func (e *Engine) malformed(from totem.NodeID, err error) {
 // execNodeInfo takes what a node says of its votes. This node's own announcement goes the same way: its flags become what
 // they were when it was sent, which every node sees alike.
 func (e *Engine) execNodeInfo(from totem.NodeID, msg []byte, foreign bool) {
-	m, err := ipcmsg.ParseExecVotequorumNodeInfo(msg, order(foreign))
+	m, err := ipcmsg.ParseExecVotequorumNodeInfo(msg, ipcmsg.Order(foreign))
 	if err != nil {
 		e.malformed(from, err)
 		return
@@ -106,7 +94,7 @@ func (e *Engine) deviceVotesFrom(from totem.NodeID, votes uint32) {
 }
 
 func (e *Engine) execReconfigure(from totem.NodeID, msg []byte, foreign bool) {
-	m, err := ipcmsg.ParseExecVotequorumReconfigure(msg, order(foreign))
+	m, err := ipcmsg.ParseExecVotequorumReconfigure(msg, ipcmsg.Order(foreign))
 	if err != nil {
 		e.malformed(from, err)
 		return
@@ -136,7 +124,7 @@ func (e *Engine) execReconfigure(from totem.NodeID, msg []byte, foreign bool) {
 }
 
 func (e *Engine) execQdeviceReg(from totem.NodeID, msg []byte, foreign bool) {
-	m, err := ipcmsg.ParseExecVotequorumQdeviceReg(msg, order(foreign))
+	m, err := ipcmsg.ParseExecVotequorumQdeviceReg(msg, ipcmsg.Order(foreign))
 	if err != nil {
 		e.malformed(from, err)
 		return

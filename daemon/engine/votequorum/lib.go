@@ -1,6 +1,7 @@
 package votequorum
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/corosync-go/corosync/daemon/service"
@@ -254,7 +255,7 @@ func (e *Engine) qdeviceUpdate(_ *client, req []byte) cserr.Error {
 		return res
 	}
 	msg := ipcmsg.ExecVotequorumQdeviceReconfigureMsg{OldName: m.OldName, NewName: m.NewName}
-	if err := e.mcast(msg.Append(e.scratch[:0], order(false))); err != nil {
+	if err := e.mcast(msg.Append(e.scratch[:0], binary.NativeEndian)); err != nil {
 		e.log.Warningf("Unable to send qdevice rename request to cluster: %v", err)
 	}
 	return cserr.OK
