@@ -1,0 +1,237 @@
+package simloop
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/corosync-go/corosync/daemon/clock"
+)
+
+// TurnTime is how long a turn takes before the next one that was asked for with Next. It is not zero, so that a
+// component that always asks for one more turn does not stop the time.
+const TurnTime = time.Microsecond
+
+// World is the time that a set of simulated nodes share. The zero value is not usable; see New.
+type World struct {
+	now    clock.Instant
+	events eventHeap
+	order  uint64
+}
+
+// New returns a world whose time starts at one second.
+func New() *World { return &World{now: clock.Instant(time.Second)} }
+
+// Now returns the virtual time.
+func (w *World) Now() clock.Instant { return w.now }
+
+// event is one call in the future. Stopped events stay in the heap until their time, with fn nil.
+type event struct {
+	at    clock.Instant
+	order uint64
+	node  *Node // nil: belongs to the world
+	input bool  // stands for a descriptor that is readable
+	fn    func()
+	index int // place in the heap, -1 when not in it
+}
+
+type eventHeap []*event
+
+func (h eventHeap) Len() int { return len(h) }
+func (h eventHeap) Less(i, j int) bool {
+	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].order < h[j].order
+}
+func (h eventHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+func (h *eventHeap) Push(x any) {
+	e := x.(*event)
+	e.index = len(*h)
+	*h = append(*h, e)
+}
+func (h *eventHeap) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	e.index = -1
+	return e
+}
+
+func (w *World) set(e *event, at clock.Instant) {
+	e.at = max(at, w.now)
+	e.order = w.order
+	w.order++
+	if e.index >= 0 {
+		heap.Fix(&w.events, e.index)
+	} else {
+		heap.Push(&w.events, e)
+	}
+}
+
+func (w *World) remove(e *event) {
+	if e.index >= 0 {
+		heap.Remove(&w.events, e.index)
+	}
+}
+
+// After calls fn once, d from now, outside of any node: what the network or the test itself does.
+func (w *World) After(d time.Duration, fn func()) clock.Timer {
+	a := &alarm{world: w}
+	a.event = event{fn: fn, index: -1}
+	w.set(&a.event, w.now.Add(max(d, 0)))
+	return a
+}
+
+// Step moves the time to the next event and makes it happen. False means that there is none.
+func (w *World) Step() bool {
+	if len(w.events) == 0 {
+		return false
+	}
+	e := heap.Pop(&w.events).(*event)
+	w.now = e.at
+	if e.node == nil {
+		e.fn()
+	} else {
+		e.node.turn(e.fn, e.input)
+	}
+	return true
+}
+
+// RunFor lets d of virtual time pass.
+func (w *World) RunFor(d time.Duration) {
+	end := w.now.Add(d)
+	for len(w.events) > 0 && w.events[0].at <= end {
+		w.Step()
+	}
+	w.now = end
+}
+
+// RunUntil runs until done reports true after an event, for at most limit of virtual time. It reports whether done did.
+func (w *World) RunUntil(limit time.Duration, done func() bool) bool {
+	end := w.now.Add(limit)
+	for !done() {
+		if len(w.events) == 0 || w.events[0].at > end {
+			w.now = end
+			return done()
+		}
+		w.Step()
+	}
+	return true
+}
+
+// Pending returns the number of events that are waiting.
+func (w *World) Pending() int { return len(w.events) }
+
+// Node is the owner loop of one simulated process.
+type Node struct {
+	world  *World
+	hooks  []func()
+	dead   bool
+	paused bool
+	held   [2][]func() // what happened while paused, in order: inputs, others
+}
+
+// NewNode returns the loop of a new process.
+func (w *World) NewNode() *Node { return &Node{world: w} }
+
+// Now returns the virtual time.
+func (n *Node) Now() clock.Instant { return n.world.now }
+
+// After calls fn once in a turn of this node, d from now.
+func (n *Node) After(d time.Duration, fn func()) clock.Timer {
+	a := n.newAlarm(fn)
+	a.Set(n.world.now.Add(max(d, 0)))
+	return a
+}
+
+// NewAlarm returns an alarm that is not set.
+func (n *Node) NewAlarm(fn func()) clock.Alarm { return n.newAlarm(fn) }
+
+// Next calls fn in the next turn.
+func (n *Node) Next(fn func()) { n.After(TurnTime, fn) }
+
+// Input calls fn in a turn at the current instant, as for a descriptor that has become readable. After a pause, inputs
+// come before timers, as in the real loop.
+func (n *Node) Input(fn func()) {
+	n.world.set(&event{node: n, fn: fn, input: true, index: -1}, n.world.now)
+}
+
+// Post is Next; it exists so that a Node stands in for a loop.Loop. It never fails.
+func (n *Node) Post(fn func()) error {
+	n.Next(fn)
+	return nil
+}
+
+// OnTurnEnd adds fn to the calls made at the end of every turn.
+func (n *Node) OnTurnEnd(fn func()) { n.hooks = append(n.hooks, fn) }
+
+// Pause stops the process: its turns wait until Resume.
+func (n *Node) Pause() { n.paused = true }
+
+// Resume lets a paused process go on: first it makes the turns that have come due.
+func (n *Node) Resume() {
+	if !n.paused {
+		return
+	}
+	n.paused = false
+	inputs, others := n.held[0], n.held[1]
+	n.held = [2][]func(){}
+	for _, fn := range inputs {
+		n.Input(fn)
+	}
+	for _, fn := range others {
+		n.After(0, fn)
+	}
+}
+
+// Kill ends the process: no turn is made any more.
+func (n *Node) Kill() {
+	n.dead = true
+	n.held = [2][]func(){}
+}
+
+// Alive reports whether the process has not been killed.
+func (n *Node) Alive() bool { return !n.dead }
+
+func (n *Node) turn(fn func(), input bool) {
+	if n.dead {
+		return
+	}
+	if n.paused {
+		kind := 1
+		if input {
+			kind = 0
+		}
+		n.held[kind] = append(n.held[kind], fn)
+		return
+	}
+	fn()
+	for _, hook := range n.hooks {
+		hook()
+	}
+}
+
+// alarm is an event that can be set again.
+type alarm struct {
+	event
+	world *World
+}
+
+func (n *Node) newAlarm(fn func()) *alarm {
+	a := &alarm{world: n.world}
+	a.event = event{node: n, fn: fn, index: -1}
+	return a
+}
+
+// Set moves the call to the given instant.
+func (a *alarm) Set(at clock.Instant) {
+	if at == clock.Never {
+		a.Stop()
+		return
+	}
+	a.world.set(&a.event, at)
+}
+
+// Stop prevents the call if it has not been made yet.
+func (a *alarm) Stop() { a.world.remove(&a.event) }

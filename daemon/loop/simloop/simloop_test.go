@@ -1,0 +1,71 @@
+package simloop
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/corosync-go/corosync/daemon/clock"
+)
+
+var _ clock.Turns = (*Node)(nil)
+
+func TestOrderAndTime(t *testing.T) {
+	w := New()
+	n := w.NewNode()
+	start := n.Now()
+	var got []string
+	add := func(s string) func() { return func() { got = append(got, s) } }
+	n.After(2*time.Millisecond, add("2ms"))
+	n.After(time.Millisecond, add("1ms first"))
+	n.After(time.Millisecond, add("1ms second"))
+	n.After(time.Millisecond, add("stopped")).Stop()
+	n.Next(add("now"))
+	a := n.NewAlarm(add("alarm"))
+	a.Set(start.Add(5 * time.Millisecond))
+	a.Set(start.Add(3 * time.Millisecond))
+	w.RunFor(10 * time.Millisecond)
+	if want := []string{"now", "1ms first", "1ms second", "2ms", "alarm"}; !slices.Equal(got, want) {
+		t.Fatalf("got %q", got)
+	}
+	if d := n.Now().Sub(start); d != 10*time.Millisecond {
+		t.Fatalf("%v have passed", d)
+	}
+}
+
+func TestPauseAndKill(t *testing.T) {
+	w := New()
+	n := w.NewNode()
+	count, ends := 0, 0
+	n.OnTurnEnd(func() { ends++ })
+	n.After(time.Millisecond, func() { count++ })
+	n.Pause()
+	w.RunFor(time.Second)
+	if count != 0 || ends != 0 {
+		t.Fatal("a paused node made a turn")
+	}
+	n.Resume()
+	w.RunFor(0)
+	if count != 1 || ends != 1 {
+		t.Fatalf("after the pause: %d calls, %d turn ends", count, ends)
+	}
+	n.After(time.Millisecond, func() { count++ })
+	n.Kill()
+	w.RunFor(time.Second)
+	if count != 1 {
+		t.Fatal("a dead node made a turn")
+	}
+}
+
+func TestRunUntil(t *testing.T) {
+	w := New()
+	n := w.NewNode()
+	hit := false
+	n.After(time.Minute, func() { hit = true })
+	if w.RunUntil(time.Second, func() bool { return hit }) {
+		t.Fatal("reached too early")
+	}
+	if !w.RunUntil(time.Hour, func() bool { return hit }) {
+		t.Fatal("not reached")
+	}
+}
