@@ -1,0 +1,155 @@
+package pg
+
+import (
+	"encoding/binary"
+
+	"github.com/corosync-go/corosync/daemon/totem"
+)
+
+// A stream is one of the two send queues with the frame that is being packed for it.
+//
+// Frames live in a ring of slots in one block of memory. The slot behind the last closed frame is the one being packed,
+// so a byte is copied once into its slot and once from there into the datagram. In a slot, data grows from the front and
+// piece lengths grow from the back; the space that a frame header will need keeps them apart.
+//
+//	first         next            head
+//	  | kept | closed, to be sent | being packed |
+//
+// Between first and next are frames that were sent but belong to a message which is not sent completely. Only the
+// transitional stream keeps such frames (see PG.SendTransitional).
+type stream struct {
+	mtu   int
+	mem   []byte // slots x mtu
+	slots []slot
+	whole bool // messages that fit into one frame are not cut, larger ones start their own frame
+
+	first, next, head int // indexes into slots
+	kept, queued      int // frames from first to next, from next to head
+
+	pieces   int   // complete pieces in the slot being packed
+	size     int   // data bytes in the slot being packed
+	piece    int   // of those, bytes of the last piece
+	fragCont uint8 // continuation of the slot being packed
+	nextFrag uint8 // number of the next fragment
+
+	cut bool // the last frame sent ended in the middle of a message
+}
+
+// slot describes one closed frame.
+type slot struct {
+	size         int // data bytes
+	pieces       int
+	guarantee    totem.Guarantee
+	frag, cont   uint8
+	sent, resent bool
+}
+
+func (s *stream) init(mtu, slots int) {
+	s.mtu = mtu
+	s.mem = make([]byte, mtu*slots)
+	s.slots = make([]slot, slots)
+	s.nextFrag = 1
+}
+
+// used is the number of slots occupied by closed frames.
+func (s *stream) used() int { return s.kept + s.queued }
+
+// room is the number of slots that a message may count on. It is negative when messages took all they could.
+func (s *stream) room() int { return len(s.slots) - s.used() - 2 }
+
+func (s *stream) memory(i int) []byte { return s.mem[i*s.mtu : (i+1)*s.mtu : (i+1)*s.mtu] }
+
+// limit is how many data bytes the slot being packed may hold with one more piece than it has.
+func (s *stream) limit() int { return s.mtu - frameHeader - lenSize*(s.pieces+1) }
+
+// write appends to the piece being written. The caller has checked that b fits.
+func (s *stream) write(b []byte) {
+	copy(s.mem[s.head*s.mtu+s.size:], b)
+	s.size += len(b)
+	s.piece += len(b)
+}
+
+// writeString is write for a string.
+func (s *stream) writeString(b string) {
+	copy(s.mem[s.head*s.mtu+s.size:], b)
+	s.size += len(b)
+	s.piece += len(b)
+}
+
+// endPiece records the length of the piece being written.
+func (s *stream) endPiece() {
+	s.pieces++
+	end := (s.head + 1) * s.mtu
+	binary.NativeEndian.PutUint16(s.mem[end-lenSize*s.pieces:], uint16(s.piece))
+	s.piece = 0
+}
+
+// close queues the slot being packed and starts the next one. The last piece continues in the next frame if more is set.
+// A free slot always remains for packing: messages are accepted only when room says so.
+func (s *stream) close(more bool, g totem.Guarantee) {
+	d := slot{size: s.size, pieces: s.pieces, guarantee: g, cont: s.fragCont}
+	s.fragCont = 0
+	if more {
+		if s.nextFrag == 0 {
+			s.nextFrag = 1
+		}
+		d.frag = s.nextFrag
+		s.fragCont = s.nextFrag
+		s.nextFrag++
+	}
+	s.slots[s.head] = d
+	s.queued++
+	s.head = s.after(s.head)
+	s.pieces, s.size = 0, 0
+}
+
+// flush queues the slot being packed if it holds anything and there is room. The guarantee is agreed, whatever the
+// messages asked for, as in C.
+func (s *stream) flush() {
+	if s.pieces > 0 && s.room() > 0 {
+		s.close(false, totem.Agreed)
+	}
+}
+
+func (s *stream) after(i int) int {
+	if i++; i == len(s.slots) {
+		return 0
+	}
+	return i
+}
+
+// pull writes the next frame to dst and returns what it is. There must be one.
+func (s *stream) pull(dst []byte) *slot {
+	d := &s.slots[s.next]
+	mem := s.memory(s.next)
+	data := frameHeader + lenSize*d.pieces
+	dst = dst[:data+d.size]
+	binary.NativeEndian.PutUint32(dst, 0)
+	dst[4], dst[5] = d.frag, d.cont
+	binary.NativeEndian.PutUint16(dst[6:], uint16(d.pieces))
+	for i := range d.pieces {
+		from := len(mem) - lenSize*(i+1)
+		copy(dst[frameHeader+lenSize*i:], mem[from:from+lenSize])
+	}
+	copy(dst[data:], mem[:d.size])
+
+	d.resent, d.sent = d.sent, true
+	s.cut = d.frag != 0
+	s.next = s.after(s.next)
+	s.queued--
+	s.kept++
+	if !s.cut || !s.whole {
+		s.first, s.kept = s.next, 0
+	}
+	return d
+}
+
+// rewind makes the frames of a message that was sent in part the next ones to be sent.
+func (s *stream) rewind() {
+	if s.kept > 0 {
+		s.next = s.first
+		s.queued += s.kept
+		s.kept = 0
+		s.cut = false
+	}
+}
