@@ -1,0 +1,520 @@
+package qbipc
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/corosync-go/corosync/libcorosync-go/ring"
+	"github.com/corosync-go/corosync/libcorosync-go/shm"
+)
+
+const (
+	// livenessSlice bounds how long a wait for a reply goes without a look at the socket: no one posts the
+	// semaphore when the daemon dies. libqb looks every 2 s.
+	livenessSlice = 200 * time.Millisecond
+	// byteWait bounds the wait for the byte that follows an event already in the ring.
+	byteWait = time.Second
+	// serviceMax is the longest service name libqb's file names allow.
+	serviceMax = 235
+)
+
+// Client is a library's end of a connection. One goroutine may be in Send or Receive and another in Event or
+// ReleaseEvent at the same time; Shutdown, Connected, Fd and MaxMessage are free. Close comes after all of them.
+type Client struct {
+	fd      int
+	max     int // bytes
+	server  Credentials
+	request *ring.Ring
+	reply   *ring.Ring
+	event   *ring.Ring
+	maps    [6][]byte
+	paths   [6]string
+
+	down      atomic.Bool // Shutdown was called
+	lost      atomic.Bool // the server is gone
+	interrupt atomic.Bool // wakes Receive: Shutdown, or a context that ended
+
+	// Dispatcher's side.
+	wake   atomic.Int32 // eventfd+1 that ends a wait for events, made when first needed
+	joined []byte       // an event that crossed the end of its ring
+	taken  bool
+}
+
+// Dial connects to a service ("cmap", ...) and asks for messages of maxMessage bytes. ctx bounds the handshake. Errors
+// carry an errno: that of connect (ECONNREFUSED: no daemon), or the daemon's answer, see Pending.Refuse.
+func Dial(ctx context.Context, service string, maxMessage int) (*Client, error) {
+	if len(service) > serviceMax {
+		return nil, os.NewSyscallError("connect", unix.EINVAL)
+	}
+	addr, _, err := serviceAddr(service)
+	if err != nil {
+		return nil, os.NewSyscallError("connect", err)
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	if fd, err = aboveStandard(fd); err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	c := &Client{fd: fd}
+	if err := c.handshake(ctx, addr, maxMessage); err != nil {
+		unix.Close(fd)
+		c.closeWake()
+		c.unmap()
+		return nil, err
+	}
+	return c, nil
+}
+
+// aboveStandard moves a descriptor away from 0, 1 and 2, which belong to the program around.
+func aboveStandard(fd int) (int, error) {
+	if fd > 2 {
+		return fd, nil
+	}
+	up, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	unix.Close(fd)
+	return up, err
+}
+
+func (c *Client) handshake(ctx context.Context, addr *address, maxMessage int) error {
+	for {
+		err := connect(c.fd, addr)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return os.NewSyscallError("connect", err)
+		}
+		break
+	}
+	if err := setPasscred(c.fd, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	req := authRequest{maxMessage: uint32(max(maxMessage, responseBytes))}.append(nil)
+	if n, errno := send(c.fd, req); errno != 0 || n != len(req) {
+		return os.NewSyscallError("send", errno)
+	}
+	answer, err := c.readAnswer(ctx)
+	if err != nil {
+		return err
+	}
+	setPasscred(c.fd, 0)
+	res, err := parseAuthResponse(answer)
+	if err != nil {
+		return os.NewSyscallError("handshake", unix.EBADMSG)
+	}
+	if res.errno != 0 {
+		return os.NewSyscallError("connect", res.errno)
+	}
+	switch res.kind {
+	case typeSHM:
+		return c.open(res)
+	case 2, 3: // message queues, which libqb never finished
+		return os.NewSyscallError("connect", unix.ENOTSUP)
+	}
+	return os.NewSyscallError("connect", unix.EINVAL)
+}
+
+// readAnswer waits for the 12328 bytes, as long as the server and ctx allow.
+func (c *Client) readAnswer(ctx context.Context) ([]byte, error) {
+	wake, stop, err := c.wakeOn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	buf := make([]byte, responseBytes)
+	for have := 0; have < len(buf); {
+		n, _, err := recvCreds(c.fd, buf[have:], &c.server)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			waitReadable(c.fd, wake, -1)
+		case err != nil:
+			return nil, os.NewSyscallError("recv", err)
+		case n == 0:
+			return nil, os.NewSyscallError("recv", unix.ENOTCONN)
+		default:
+			have += n
+		}
+	}
+	return buf, nil
+}
+
+// wakeOn gives an eventfd that becomes readable when ctx ends, or -1 if it never does. stop ends the watch.
+func (c *Client) wakeOn(ctx context.Context) (fd int, stop func(), err error) {
+	if ctx.Done() == nil {
+		return -1, func() {}, nil
+	}
+	fd, err = c.wakeFd()
+	if err != nil {
+		return -1, nil, err
+	}
+	cancel := context.AfterFunc(ctx, func() { unix.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+	return fd, func() { cancel() }, nil
+}
+
+func (c *Client) wakeFd() (int, error) {
+	if fd := int(c.wake.Load()); fd != 0 {
+		return fd - 1, nil
+	}
+	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err == nil {
+		fd, err = aboveStandard(fd)
+	}
+	if err != nil {
+		return -1, os.NewSyscallError("eventfd", err)
+	}
+	c.wake.Store(int32(fd) + 1)
+	return fd, nil
+}
+
+func (c *Client) closeWake() {
+	if fd := c.wake.Swap(0); fd != 0 {
+		unix.Close(int(fd) - 1)
+	}
+}
+
+// waitReadable polls fd, and wake if not negative, for timeout (negative: for ever). It returns what fd is ready for;
+// 0 for a timeout, a signal or the other descriptor.
+func waitReadable(fd, wake int, timeout time.Duration) int16 {
+	p := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
+	var ts *unix.Timespec
+	if timeout >= 0 {
+		t := unix.NsecToTimespec(int64(timeout))
+		ts = &t
+	}
+	if _, err := unix.Ppoll(p[:], ts, nil); err != nil {
+		return 0
+	}
+	if p[1].Revents != 0 {
+		var b [8]byte
+		unix.Read(wake, b[:])
+	}
+	return p[0].Revents
+}
+
+// open maps the rings that the server made.
+func (c *Client) open(res authResponse) (err error) {
+	c.max = int(res.maxMessage)
+	if c.max <= 0 || res.maxMessage > 1<<30 {
+		return os.NewSyscallError("handshake", unix.EBADMSG)
+	}
+	for i, f := range []struct {
+		name string
+		role ring.Role
+		r    **ring.Ring
+	}{{res.request, ring.Writer, &c.request}, {res.response, ring.Reader, &c.reply}, {res.event, ring.Reader, &c.event}} {
+		if *f.r, err = c.openRing(i, f.name, f.role); err != nil {
+			return err
+		}
+	}
+	c.request.AddRef(1)
+	c.reply.AddRef(1)
+	c.event.AddRef(1)
+	return nil
+}
+
+func (c *Client) openRing(i int, base string, role ring.Role) (*ring.Ring, error) {
+	if !strings.Contains(base, "/") { // servers before libqb 1.0.4
+		base = shm.Root + "/qb-" + base
+	}
+	hdrPath := base + "-header"
+	hdr, err := shm.Open(hdrPath, ring.HeaderBytes)
+	if err != nil {
+		return nil, err
+	}
+	c.maps[2*i], c.paths[2*i] = hdr, hdrPath
+	dataPath, ok := ring.DataPath(hdr)
+	if !ok || filepath.Dir(dataPath) != filepath.Dir(hdrPath) {
+		return nil, os.NewSyscallError("open", unix.EINVAL)
+	}
+	data, err := shm.Open(dataPath, 0)
+	if err != nil {
+		return nil, err
+	}
+	c.maps[2*i+1], c.paths[2*i+1] = data, dataPath
+	r, err := ring.Open(hdr, data, c.max, role)
+	if err != nil {
+		return nil, os.NewSyscallError("open", unix.EINVAL)
+	}
+	return r, nil
+}
+
+// Fd is the setup socket, readable when an event waits or the server is gone.
+func (c *Client) Fd() int { return c.fd }
+
+// MaxMessage is the negotiated size limit in bytes.
+func (c *Client) MaxMessage() int { return c.max }
+
+// Server is the credentials of the daemon; zero if the kernel sent none.
+func (c *Client) Server() Credentials { return c.server }
+
+// Connected looks, without waiting, whether the server is there.
+func (c *Client) Connected() bool {
+	if c.down.Load() || c.lost.Load() {
+		return false
+	}
+	if poll1(c.fd, unix.POLLIN)&hangup != 0 {
+		c.lost.Store(true)
+		return false
+	}
+	return true
+}
+
+// Send writes one request. EAGAIN: flow control is on at a level of flowLimit or less, or the ring is full; nothing
+// was written. EMSGSIZE, ENOTCONN.
+func (c *Client) Send(flowLimit int, iov [][]byte) error {
+	if c.down.Load() || c.lost.Load() || c.request.Ref() != 2 {
+		return unix.ENOTCONN
+	}
+	if fc := c.request.User(); fc > 0 && fc <= int32(flowLimit) {
+		return unix.EAGAIN
+	}
+	wake, err := c.request.WriteParts(iov)
+	switch err {
+	case nil:
+	case ring.ErrFull:
+		return unix.EAGAIN
+	case ring.ErrTooBig:
+		return unix.EMSGSIZE
+	default:
+		c.lost.Store(true)
+		return unix.EBADMSG
+	}
+	if wake {
+		shm.Wake(c.request.Sem())
+	}
+	return c.notify()
+}
+
+// notify sends the byte that belongs to the request just written. It must go out: the C server waits for it. So when
+// the socket is full (a server that has not read for some 278 requests) this waits too.
+func (c *Client) notify() error {
+	for {
+		_, errno := send(c.fd, notification[:1])
+		switch errno {
+		case 0:
+			return nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			if c.down.Load() {
+				return unix.ENOTCONN
+			}
+			p := [1]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLOUT}}
+			unix.Poll(p[:], int(livenessSlice/time.Millisecond))
+		default:
+			c.lost.Store(true)
+			return unix.ENOTCONN
+		}
+	}
+}
+
+// Receive appends the next reply to dst. It waits until the reply comes, ctx ends (its error is returned, and the
+// reply is still to come), or the server is gone.
+func (c *Client) Receive(ctx context.Context, dst []byte) ([]byte, error) {
+	sem := c.reply.Sem()
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { c.interrupt.Store(true); shm.Wake(sem) })
+		defer stop()
+	}
+	for {
+		err := shm.Wait(sem, livenessSlice, &c.interrupt)
+		if err == nil {
+			break
+		}
+		if err == unix.EINTR && !c.down.Load() {
+			c.interrupt.Store(false) // that of a context, perhaps of an earlier call
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if !c.Connected() {
+			if sem.Try() { // the server's last word
+				break
+			}
+			return nil, unix.ENOTCONN
+		}
+	}
+	head, tail, err := c.reply.PeekTaken()
+	if err != nil {
+		c.lost.Store(true)
+		return nil, unix.EBADMSG
+	}
+	dst = append(append(dst, head...), tail...)
+	c.reply.Reclaim()
+	return dst, nil
+}
+
+// Event returns the oldest event, a view that is valid until ReleaseEvent, waiting up to timeout (negative: for ever)
+// or until ctx ends. Events that came before the server's end are still returned. EAGAIN: none; ENOTCONN.
+func (c *Client) Event(ctx context.Context, timeout time.Duration) ([]byte, error) {
+	head, tail, err := c.event.Peek()
+	if err == ring.ErrEmpty && timeout != 0 {
+		head, tail, err = c.awaitEvent(ctx, timeout)
+	}
+	switch {
+	case err == ring.ErrEmpty:
+		return nil, c.noEvent()
+	case errors.Is(err, ring.ErrCorrupt):
+		c.lost.Store(true)
+		return nil, unix.EBADMSG
+	case err != nil:
+		return nil, err
+	}
+	c.takeByte()
+	c.taken = true
+	if len(tail) == 0 {
+		return head, nil
+	}
+	c.joined = append(append(c.joined[:0], head...), tail...)
+	return c.joined, nil
+}
+
+// noEvent is the answer to an empty ring.
+func (c *Client) noEvent() error {
+	if c.down.Load() || c.lost.Load() {
+		return unix.ENOTCONN
+	}
+	switch ready := poll1(c.fd, unix.POLLIN); {
+	case ready&hangup != 0:
+		c.lost.Store(true)
+		return unix.ENOTCONN
+	case ready&unix.POLLIN != 0 && c.event.Sem().Value() == 0:
+		c.dropByte()
+	}
+	return unix.EAGAIN
+}
+
+func (c *Client) awaitEvent(ctx context.Context, timeout time.Duration) (head, tail []byte, err error) {
+	wake, stop, err := c.wakeOn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer stop()
+	var deadline time.Time
+	if timeout > 0 {
+		deadline = time.Now().Add(timeout)
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		if c.down.Load() {
+			return nil, nil, unix.ENOTCONN
+		}
+		ready := waitReadable(c.fd, wake, timeout)
+		if head, tail, err = c.event.Peek(); err != ring.ErrEmpty {
+			return head, tail, err
+		}
+		if ready&hangup != 0 {
+			c.lost.Store(true)
+			return nil, nil, unix.ENOTCONN
+		}
+		if ready&unix.POLLIN != 0 {
+			c.dropByte()
+		}
+		if timeout > 0 {
+			if timeout = time.Until(deadline); timeout <= 0 {
+				return nil, nil, ring.ErrEmpty
+			}
+		}
+	}
+}
+
+// dropByte takes a byte no event came with, so that nobody spins on it.
+func (c *Client) dropByte() {
+	var b [1]byte
+	if n, errno := recv(c.fd, b[:]); n == 0 && errno == 0 {
+		c.lost.Store(true)
+	}
+}
+
+// takeByte receives the byte that belongs to an event, exactly one, so that the descriptor is readable as long as
+// events wait. The server sends it after the event; it may be on its way.
+func (c *Client) takeByte() {
+	var b [1]byte
+	for range 2 {
+		n, errno := recv(c.fd, b[:])
+		if errno == 0 {
+			if n == 0 {
+				c.lost.Store(true)
+			}
+			return
+		}
+		if errno != unix.EAGAIN && errno != unix.EINTR {
+			return
+		}
+		waitReadable(c.fd, -1, byteWait)
+	}
+}
+
+// ReleaseEvent gives the last event's place in the ring back.
+func (c *Client) ReleaseEvent() {
+	if c.taken {
+		c.taken = false
+		c.event.Consume()
+	}
+}
+
+// Shutdown ends the conversation: the server notices, Receive and Event under way return ENOTCONN. The mappings stay.
+func (c *Client) Shutdown() {
+	c.Connected() // remember for Close how the server was
+	c.down.Store(true)
+	c.interrupt.Store(true)
+	unix.Shutdown(c.fd, unix.SHUT_RDWR)
+	shm.Wake(c.reply.Sem())
+}
+
+// Close releases everything. Files that a dead server left are removed, since nobody else will.
+func (c *Client) Close() error {
+	if !c.down.Load() {
+		c.Shutdown()
+	}
+	unix.Close(c.fd)
+	c.closeWake()
+	orphaned := c.lost.Load() && (c.server.PID == 0 || serverGone(int(c.server.PID)))
+	for _, r := range []*ring.Ring{c.request, c.reply, c.event} {
+		if orphaned {
+			r.SetRef(-1)
+		} else {
+			r.SetRef(0)
+		}
+	}
+	if orphaned {
+		for _, p := range c.paths {
+			unix.Unlink(p)
+		}
+		unix.Rmdir(filepath.Dir(c.paths[0])) // fails for /dev/shm itself
+	}
+	c.unmap()
+	return nil
+}
+
+// serverGone asks a few times, as a dying process lasts a little longer than its sockets.
+func serverGone(pid int) bool {
+	for range 4 {
+		if unix.Kill(pid, 0) == unix.ESRCH {
+			return true
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return false
+}
+
+func (c *Client) unmap() {
+	for i := range c.maps {
+		shm.Unmap(c.maps[i])
+		c.maps[i] = nil
+	}
+}
