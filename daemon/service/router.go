@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"net/netip"
 	"strings"
 
 	"github.com/corosync-go/corosync/daemon/icmap"
@@ -183,9 +182,7 @@ func (r *Router) MemberIP(id totem.NodeID) string {
 	}
 	// The number is that of the entry, not of the link, as totempg_ifaces_print has it.
 	for i, a := range addrs {
-		if ip, ok := netip.AddrFromSlice(a.IP); ok {
-			fmt.Fprintf(&b, "r(%d) ip(%s) ", i, ip.Unmap())
-		}
+		fmt.Fprintf(&b, "r(%d) ip(%s) ", i, a.IP.Unmap())
 	}
 	return b.String()
 }

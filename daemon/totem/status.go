@@ -1,5 +1,7 @@
 package totem
 
+import "net/netip"
+
 // MaxLinks is the number of links a node may have (INTERFACE_MAX).
 const MaxLinks = 8
 
@@ -27,5 +29,5 @@ type NodeStatus struct {
 // NodeAddr is an address of a node on one link.
 type NodeAddr struct {
 	Link int
-	IP   []byte // 4 or 16 bytes
+	IP   netip.Addr
 }

@@ -2,6 +2,7 @@ package servicetest
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -363,7 +364,7 @@ func (h *Host) NodeAddrs(id totem.NodeID) []service.NodeAddr {
 	if h.Node.Cluster.nodes[id] == nil && id != h.Node.ID {
 		return nil
 	}
-	return []service.NodeAddr{{Link: 0, IP: []byte{10, 0, byte(id >> 8), byte(id)}}}
+	return []service.NodeAddr{{Link: 0, IP: netip.AddrFrom4([4]byte{10, 0, byte(id >> 8), byte(id)})}}
 }
 
 // Stats returns Statistics.
