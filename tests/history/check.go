@@ -1,0 +1,187 @@
+package history
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Property is one promise.
+type Property string
+
+// What Check looks for.
+const (
+	// Integrity: what is delivered was sent, by the one it is said to come
+	// from, with the same size and contents.
+	Integrity Property = "integrity"
+	// NoDuplicates: a process delivers a message at most once.
+	NoDuplicates Property = "no-duplicates"
+	// FIFO: messages of one sender are delivered in the order they were sent,
+	// and without a gap while the receiver's view holds the sender.
+	FIFO Property = "fifo"
+	// SelfDelivery: a process delivers what it sent before it leaves; a live one
+	// does so by the end of a settled history.
+	SelfDelivery Property = "self-delivery"
+	// AgreedOrder: there is one order of all messages that every process's
+	// deliveries agree with.
+	AgreedOrder Property = "agreed-order"
+	// SameSet: two processes that go together from one ring to the next have
+	// delivered the same messages in the first.
+	SameSet Property = "same-set"
+	// OneRing: all that deliver a message do so in the same ring.
+	OneRing Property = "one-ring"
+	// SameView: all that deliver a message do so with the same view.
+	SameView Property = "same-view"
+	// ViewArithmetic: each view is the one before, less who left, with who
+	// joined; it holds the process itself, every sender, and only nodes of the ring.
+	ViewArithmetic Property = "view-arithmetic"
+	// RingIdentity: a ring id means one set of members; a node's ring sequence grows.
+	RingIdentity Property = "ring-identity"
+	// FinalView: live processes that end in one ring end in one view.
+	FinalView Property = "final-view"
+)
+
+// Violation is one broken promise with the events that show it.
+type Violation struct {
+	Property Property
+	Reason   string
+	Events   []string
+}
+
+func (v Violation) String() string {
+	s := string(v.Property) + ": " + v.Reason
+	for _, e := range v.Events {
+		s += "\n    " + e
+	}
+	return s
+}
+
+// Options says what may be expected of the end of the histories.
+type Options struct {
+	// Settled: load had stopped, no fault was active, and everything in flight
+	// had arrived before the recording ended.
+	Settled bool
+}
+
+// maxPerProperty bounds what is reported: the first contradictions matter.
+const maxPerProperty = 3
+
+// Check judges all histories of one run together. Nil means that no promise
+// was seen broken.
+func Check(ps []*Process, opt Options) []Violation {
+	c := &checker{opt: opt, count: map[Property]int{}}
+	for _, p := range ps {
+		c.procs = append(c.procs, newTrack(p))
+	}
+	c.integrity()
+	c.perSender()
+	c.selfDelivery()
+	c.agreedOrder()
+	c.views()
+	c.rings()
+	c.sameSet()
+	c.sameView()
+	c.finalView()
+	return c.found
+}
+
+// Report makes one text of violations; empty for none.
+func Report(vs []Violation) string {
+	var b strings.Builder
+	for _, v := range vs {
+		b.WriteString(v.String())
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+type checker struct {
+	opt   Options
+	procs []*track
+	found []Violation
+	count map[Property]int
+}
+
+func (c *checker) fail(p Property, events []string, format string, args ...any) {
+	c.count[p]++
+	if c.count[p] > maxPerProperty {
+		return
+	}
+	c.found = append(c.found, Violation{Property: p, Reason: fmt.Sprintf(format, args...), Events: events})
+}
+
+// at quotes an event of a process.
+func at(t *track, i int) string {
+	if i < 0 || i >= len(t.Events) {
+		return fmt.Sprintf("%v: (no such event)", t.Process)
+	}
+	return fmt.Sprintf("%v: %v", t.Process, t.Events[i])
+}
+
+// track is a process with what several checks need: for each event the ring and
+// the view that were in force.
+type track struct {
+	*Process
+	segs     []segment
+	ringOf   []int         // event -> index into segs
+	viewOf   []int         // event -> index of the View event in force, -1 before the first
+	delivers []int         // indices of deliveries
+	pos      map[MsgID]int // message -> index of its first delivery
+}
+
+// segment is a maximal stretch of events in one ring.
+type segment struct {
+	ring     RingID
+	known    bool // false: no Ring event was seen at all
+	from, to int  // events [from, to)
+	ends     bool // the process ended in it (no next ring)
+	next     RingID
+}
+
+func newTrack(p *Process) *track {
+	t := &track{Process: p, pos: map[MsgID]int{}}
+	t.ringOf, t.viewOf = make([]int, len(p.Events)), make([]int, len(p.Events))
+	seg, view := segment{ends: true}, -1
+	for i, e := range p.Events {
+		if e.Kind == Ring {
+			if !seg.known {
+				// The library reports the ring of the moment of joining after the
+				// first view: what came before it was in that ring.
+				seg.ring, seg.known = e.Ring, true
+			} else {
+				seg.to, seg.ends, seg.next = i, false, e.Ring
+				t.segs = append(t.segs, seg)
+				seg = segment{ring: e.Ring, known: true, from: i, ends: true}
+			}
+		}
+		if e.Kind == View {
+			view = i
+		}
+		if e.Kind == Deliver {
+			t.delivers = append(t.delivers, i)
+			if _, dup := t.pos[e.Msg]; !dup {
+				t.pos[e.Msg] = i
+			}
+		}
+		t.ringOf[i], t.viewOf[i] = len(t.segs), view
+	}
+	seg.to = len(p.Events)
+	t.segs = append(t.segs, seg)
+	return t
+}
+
+// members returns the view in force at event i.
+func (t *track) members(i int) []Member {
+	if v := t.viewOf[i]; v >= 0 {
+		return t.Events[v].Members
+	}
+	return nil
+}
+
+func has(ms []Member, m Member) bool {
+	for _, x := range ms {
+		if x == m {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,236 @@
+package history
+
+// integrity compares deliveries to sends.
+func (c *checker) integrity() {
+	type sent struct {
+		t *track
+		i int
+	}
+	sends := map[MsgID]sent{}
+	known := map[uint64]*track{}
+	for _, t := range c.procs {
+		known[t.Incarnation] = t
+		for i, e := range t.Events {
+			if e.Kind == Send {
+				sends[e.Msg] = sent{t, i}
+			}
+		}
+	}
+	for _, t := range c.procs {
+		for _, i := range t.delivers {
+			e := &t.Events[i]
+			if e.Damaged {
+				c.fail(Integrity, []string{at(t, i)}, "contents of a message were damaged")
+				continue
+			}
+			from := known[e.Msg.Incarnation]
+			if from == nil {
+				continue // a sender that was not recorded
+			}
+			s, ok := sends[e.Msg]
+			switch {
+			case !ok:
+				c.fail(Integrity, []string{at(t, i)}, "%v never sent this message", from.Process)
+			case from.ID != e.Sender:
+				c.fail(Integrity, []string{at(t, i), at(s.t, s.i)}, "the sender is %v, not %v", from.ID, e.Sender)
+			case s.t.Events[s.i].Size != e.Size || s.t.Events[s.i].Flags != e.Flags:
+				c.fail(Integrity, []string{at(t, i), at(s.t, s.i)}, "delivered with another size or flags")
+			}
+		}
+	}
+}
+
+// perSender checks duplicates, order and gaps in each receiver's deliveries
+// from each sender.
+func (c *checker) perSender() {
+	type state struct {
+		seq uint64
+		i   int
+	}
+	for _, t := range c.procs {
+		last := map[uint64]state{} // by incarnation
+		for i, e := range t.Events {
+			if e.Kind == View {
+				// Who is out of the view for a while may be missed.
+				for inc, s := range last {
+					if !has(e.Members, t.Events[s.i].Sender) {
+						delete(last, inc)
+					}
+				}
+				continue
+			}
+			if e.Kind != Deliver {
+				continue
+			}
+			if first := t.pos[e.Msg]; first != i {
+				c.fail(NoDuplicates, []string{at(t, first), at(t, i)}, "delivered twice")
+				continue
+			}
+			if s, ok := last[e.Msg.Incarnation]; ok {
+				switch {
+				case e.Msg.Seq < s.seq:
+					c.fail(FIFO, []string{at(t, s.i), at(t, i)}, "a sender's messages are out of order")
+				case e.Msg.Seq > s.seq+1:
+					c.fail(FIFO, []string{at(t, s.i), at(t, i)}, "%d messages of a sender in the view are missing", e.Msg.Seq-s.seq-1)
+				}
+			}
+			last[e.Msg.Incarnation] = state{e.Msg.Seq, i}
+		}
+	}
+}
+
+// selfDelivery looks for sent messages that their sender never saw.
+func (c *checker) selfDelivery() {
+	for _, t := range c.procs {
+		if !t.Left() && !(t.Live() && c.opt.Settled) {
+			continue
+		}
+		refused := map[MsgID]bool{}
+		for _, e := range t.Events {
+			if e.Kind == Unsent {
+				refused[e.Msg] = true
+			}
+		}
+		for i, e := range t.Events {
+			if e.Kind != Send || refused[e.Msg] {
+				continue
+			}
+			if _, ok := t.pos[e.Msg]; !ok {
+				c.fail(SelfDelivery, []string{at(t, i)}, "the sender never delivered its own message")
+			}
+		}
+	}
+}
+
+// agreedOrder compares each pair of histories, which gives short
+// contradictions, and then looks for longer cycles through several.
+func (c *checker) agreedOrder() {
+	before := c.count[AgreedOrder]
+	for a, p := range c.procs {
+		for _, q := range c.procs[a+1:] {
+			c.pairOrder(p, q)
+		}
+	}
+	if c.count[AgreedOrder] == before {
+		c.cycles()
+	}
+}
+
+// pairOrder: what both deliver, q delivers in p's order.
+func (c *checker) pairOrder(p, q *track) {
+	prevP, prevQ := -1, -1
+	for _, i := range p.delivers {
+		if p.pos[p.Events[i].Msg] != i {
+			continue // a duplicate, reported as such
+		}
+		j, ok := q.pos[p.Events[i].Msg]
+		if !ok {
+			continue
+		}
+		if j < prevQ {
+			c.fail(AgreedOrder, []string{at(p, prevP), at(p, i), at(q, j), at(q, prevQ)}, "two messages are delivered in different order")
+			return
+		}
+		prevP, prevQ = i, j
+	}
+}
+
+// cycles orders all messages topologically; what is left over is on a cycle.
+func (c *checker) cycles() {
+	index := map[MsgID]int{}
+	var succ [][]int
+	var degree []int
+	var where []string
+	for _, t := range c.procs {
+		prev := -1
+		for _, i := range t.delivers {
+			m := t.Events[i].Msg
+			if t.pos[m] != i {
+				continue
+			}
+			k, ok := index[m]
+			if !ok {
+				k = len(succ)
+				index[m] = k
+				succ, degree, where = append(succ, nil), append(degree, 0), append(where, "")
+			}
+			if prev >= 0 {
+				succ[prev] = append(succ[prev], k)
+				degree[k]++
+			}
+			if where[k] == "" {
+				where[k] = at(t, i)
+			}
+			prev = k
+		}
+	}
+	var ready []int
+	for k, d := range degree {
+		if d == 0 {
+			ready = append(ready, k)
+		}
+	}
+	done := 0
+	for len(ready) > 0 {
+		k := ready[len(ready)-1]
+		ready = ready[:len(ready)-1]
+		done++
+		for _, n := range succ[k] {
+			if degree[n]--; degree[n] == 0 {
+				ready = append(ready, n)
+			}
+		}
+	}
+	if done == len(succ) {
+		return
+	}
+	// Walk backwards is not stored; forwards among the rest must close.
+	start := -1
+	for k, d := range degree {
+		if d > 0 {
+			start = k
+			break
+		}
+	}
+	seen := map[int]int{}
+	var path []int
+	for k := start; ; {
+		if at, ok := seen[k]; ok {
+			path = path[at:]
+			break
+		}
+		seen[k] = len(path)
+		path = append(path, k)
+		next := -1
+		for _, n := range succ[k] {
+			if degree[n] > 0 {
+				next = n
+				break
+			}
+		}
+		if next < 0 {
+			// A node behind the cycle, not on it: begin at another one.
+			degree[k] = 0
+			path, seen = nil, map[int]int{}
+			for j, d := range degree {
+				if d > 0 {
+					next = j
+					break
+				}
+			}
+			if next < 0 {
+				break
+			}
+		}
+		k = next
+	}
+	var ev []string
+	for i, k := range path {
+		if i == 6 {
+			ev = append(ev, "...")
+			break
+		}
+		ev = append(ev, where[k])
+	}
+	c.fail(AgreedOrder, ev, "no single order agrees with all deliveries: a cycle of %d messages", len(path))
+}

@@ -1,0 +1,242 @@
+package history
+
+import (
+	"fmt"
+	"slices"
+)
+
+// views checks that each view follows from the one before.
+func (c *checker) views() {
+	for _, t := range c.procs {
+		var cur []Member
+		in := false
+		for i, e := range t.Events {
+			switch e.Kind {
+			case View:
+				c.step(t, i, cur, in)
+				cur, in = e.Members, has(e.Members, t.ID)
+			case Deliver:
+				if !has(cur, e.Sender) {
+					c.fail(ViewArithmetic, []string{at(t, i)}, "the sender is not in the view %v", cur)
+				}
+			case Ring:
+				for _, m := range cur {
+					if !slices.Contains(e.Nodes, m.Node) {
+						c.fail(ViewArithmetic, []string{at(t, i)}, "member %v of the view is not in the ring", m)
+					}
+				}
+			}
+		}
+	}
+}
+
+func (c *checker) step(t *track, i int, cur []Member, in bool) {
+	e := &t.Events[i]
+	next := map[Member]bool{}
+	if in {
+		for _, m := range cur {
+			next[m] = true
+		}
+	} else {
+		// The first view shows the members found; only what changes is named.
+		for _, m := range e.Members {
+			next[m] = true
+		}
+		for _, ch := range e.Joined {
+			delete(next, ch.Member)
+		}
+	}
+	for _, ch := range e.Left {
+		if in && !next[ch.Member] {
+			c.fail(ViewArithmetic, []string{at(t, i)}, "%v left but was not in the view %v", ch.Member, cur)
+		}
+		delete(next, ch.Member)
+	}
+	for _, ch := range e.Joined {
+		if next[ch.Member] {
+			c.fail(ViewArithmetic, []string{at(t, i)}, "%v joined but was in the view already", ch.Member)
+		}
+		next[ch.Member] = true
+	}
+	want := make([]Member, 0, len(next))
+	for m := range next {
+		want = append(want, m)
+	}
+	slices.SortFunc(want, compareMembers)
+	if !sameMembers(want, e.Members) {
+		c.fail(ViewArithmetic, []string{at(t, i)}, "the view before was %v, so this one should be %v", cur, want)
+	}
+	if i > 0 && in && !has(e.Members, t.ID) && !slices.ContainsFunc(e.Left, func(ch Change) bool { return ch.Member == t.ID }) {
+		c.fail(ViewArithmetic, []string{at(t, i)}, "the process itself vanished from the view")
+	}
+}
+
+// rings checks what ring ids mean.
+func (c *checker) rings() {
+	type seen struct {
+		nodes []uint32
+		where string
+	}
+	first := map[RingID]seen{}
+	for _, t := range c.procs {
+		var last RingID
+		for i, e := range t.Events {
+			if e.Kind != Ring {
+				continue
+			}
+			if !slices.Contains(e.Nodes, t.ID.Node) {
+				c.fail(RingIdentity, []string{at(t, i)}, "the ring does not hold the process's own node")
+			}
+			if e.Ring.Seq <= last.Seq {
+				c.fail(RingIdentity, []string{at(t, i)}, "ring %v comes after ring %v", e.Ring, last)
+			}
+			last = e.Ring
+			s, ok := first[e.Ring]
+			if !ok {
+				first[e.Ring] = seen{e.Nodes, at(t, i)}
+			} else if !slices.Equal(s.nodes, e.Nodes) {
+				c.fail(RingIdentity, []string{s.where, at(t, i)}, "one ring id, two sets of members")
+			}
+		}
+	}
+}
+
+// deliveriesIn lists the deliveries of t's segment s in [from, to).
+func (t *track) deliveriesIn(from, to int) []int {
+	lo, _ := slices.BinarySearch(t.delivers, from)
+	hi, _ := slices.BinarySearch(t.delivers, to)
+	return t.delivers[lo:hi]
+}
+
+// entered returns the event of t in [from, to) by which m came into the view,
+// or -1.
+func (t *track) entered(m Member, from, to int) int {
+	for i := from; i < to; i++ {
+		if e := &t.Events[i]; e.Kind == View && slices.ContainsFunc(e.Joined, func(ch Change) bool { return ch.Member == m }) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (t *track) gone(m Member, from, to int) int {
+	for i := from; i < to; i++ {
+		if e := &t.Events[i]; e.Kind == View && slices.ContainsFunc(e.Left, func(ch Change) bool { return ch.Member == m }) {
+			return i
+		}
+	}
+	return -1
+}
+
+// sameSet compares the deliveries of pairs in rings that both went through.
+func (c *checker) sameSet() {
+	for a, p := range c.procs {
+		where := map[RingID]segment{}
+		for _, s := range p.segs {
+			if s.known {
+				where[s.ring] = s
+			}
+		}
+		for _, q := range c.procs[a+1:] {
+			if p.ID == q.ID {
+				continue // two incarnations of one address: never both members
+			}
+			for _, sq := range q.segs {
+				if sp, ok := where[sq.ring]; ok && sq.known {
+					c.samePair(p, q, sp, sq)
+				}
+			}
+		}
+	}
+}
+
+func (c *checker) samePair(p, q *track, sp, sq segment) {
+	pf, pt, qf, qt := sp.from, sp.to, sq.from, sq.to
+	switch {
+	case !sp.ends && !sq.ends && sp.next == sq.next:
+	case sp.ends && sq.ends && p.Live() && q.Live() && c.opt.Settled:
+	case sp.ends && p.Left() && has(q.members(qt-1), p.ID) == false && q.gone(p.ID, qf, qt) >= 0:
+		qt = q.gone(p.ID, qf, qt)
+	case sq.ends && q.Left() && has(p.members(pt-1), q.ID) == false && p.gone(q.ID, pf, pt) >= 0:
+		pt = p.gone(q.ID, pf, pt)
+	default:
+		return // they did not go on together, or the end is unknown
+	}
+	// The later of the two to join the group begins where it came into the view.
+	if i := q.entered(p.ID, qf, qt); i >= 0 {
+		qf = i
+		pf = max(pf, p.entered(p.ID, pf, pt))
+	}
+	if i := p.entered(q.ID, pf, pt); i >= 0 {
+		pf = i
+		qf = max(qf, q.entered(q.ID, qf, qt))
+	}
+	dp, dq := p.deliveriesIn(pf, pt), q.deliveriesIn(qf, qt)
+	for k := 0; k < len(dp) || k < len(dq); k++ {
+		switch {
+		case k >= len(dq):
+			c.fail(SameSet, []string{at(p, dp[k])}, "delivered in ring %v by %v (%d there), but not by %v (%d), though both went on together", sp.ring, p.Process, len(dp), q.Process, len(dq))
+		case k >= len(dp):
+			c.fail(SameSet, []string{at(q, dq[k])}, "delivered in ring %v by %v (%d there), but not by %v (%d), though both went on together", sp.ring, q.Process, len(dq), p.Process, len(dp))
+		case p.Events[dp[k]].Msg != q.Events[dq[k]].Msg:
+			c.fail(SameSet, []string{at(p, dp[k]), at(q, dq[k])}, "delivery %d in ring %v differs, though both went on together", k, sp.ring)
+		default:
+			continue
+		}
+		return
+	}
+}
+
+// sameView compares ring and view of the deliveries of one message.
+func (c *checker) sameView() {
+	type where struct {
+		t *track
+		i int
+	}
+	first := map[MsgID]where{}
+	for _, t := range c.procs {
+		for _, i := range t.delivers {
+			m := t.Events[i].Msg
+			w, ok := first[m]
+			if !ok {
+				first[m] = where{t, i}
+				continue
+			}
+			a, b := w.t.segs[w.t.ringOf[w.i]], t.segs[t.ringOf[i]]
+			if !a.known || !b.known {
+				continue
+			}
+			if a.ring != b.ring {
+				c.fail(OneRing, []string{at(w.t, w.i), at(t, i)}, "delivered in ring %v and in ring %v", a.ring, b.ring)
+				continue
+			}
+			va, vb := w.t.members(w.i), t.members(i)
+			if !sameMembers(va, vb) {
+				c.fail(SameView, []string{at(w.t, w.i), fmt.Sprint("view ", va), at(t, i), fmt.Sprint("view ", vb)}, "the same message, two views")
+			}
+		}
+	}
+}
+
+// finalView compares where live processes ended.
+func (c *checker) finalView() {
+	if !c.opt.Settled {
+		return
+	}
+	first := map[RingID]*track{}
+	for _, t := range c.procs {
+		s := t.segs[len(t.segs)-1]
+		if !t.Live() || !s.known || len(t.Events) == 0 {
+			continue
+		}
+		f, ok := first[s.ring]
+		if !ok {
+			first[s.ring] = t
+			continue
+		}
+		a, b := f.members(len(f.Events)-1), t.members(len(t.Events)-1)
+		if !sameMembers(a, b) {
+			c.fail(FinalView, []string{fmt.Sprintf("%v: %v", f.Process, a), fmt.Sprintf("%v: %v", t.Process, b)}, "two final views in ring %v", s.ring)
+		}
+	}
+}
