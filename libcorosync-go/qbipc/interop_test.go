@@ -313,7 +313,7 @@ func testDaemon(t *testing.T, transport string) {
 		t.Fatal(err)
 	}
 	r, err := c.Receive(ctx, nil)
-	if err != nil || len(r) != 44 || cabi.I32(r, 0) != 2 || cabi.I32(r, 16) != 1 || cabi.U32(r, 32) != 4 || cabi.U32(r, 40) != 2 {
+	if err != nil || len(r) != 44 || cabi.I32(r, 0) != 2 || cabi.I32(r, 16) != 1 || cabi.U32(r, 32) != 6 || cabi.U32(r, 40) != 2 {
 		t.Errorf("%v %x", err, r)
 	}
 	if err := c.Send(1, [][]byte{append(message(77)[:8], 16, 0, 0, 0, 0, 0, 0, 0)}); err != nil {

@@ -130,7 +130,7 @@ func (h *host) run() {
 						p.Refuse(h.refuse)
 					} else if c, err := p.Accept(); err == nil {
 						h.conns[fd] = c
-					} else if !errors.Is(err, unix.EPIPE) {
+					} else if !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ENOSPC) {
 						h.t.Error("accept:", err)
 					}
 				}
