@@ -1,0 +1,266 @@
+package ipcserver
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/corosync-go/corosync/daemon/logsys"
+	"github.com/corosync-go/corosync/daemon/loop"
+	"github.com/corosync-go/corosync/daemon/service"
+	"github.com/corosync-go/corosync/libcorosync-go/qbipc"
+)
+
+// conn is one client. It implements service.Conn.
+type conn struct {
+	server *Server
+	e      *endpoint
+	link   link
+	id     uint64
+	creds  qbipc.Credentials
+	data   any
+
+	handle func(req []byte) qbipc.Verdict // the method request, bound once
+	watch  *loop.Watch
+	mask   uint32 // events polled for
+
+	word      int32 // flow control
+	paused    bool  // in Server.paused
+	isClosing bool  // to be disconnected at the end of the turn, or gone
+	gone      bool
+	dirty     bool // in Server.dirty
+	queueing  bool // in Server.queued
+	later     bool // the request shown last stays in the ring
+
+	out queue
+
+	procname                 string
+	sent                     uint32 // events since the queue was last empty
+	invalid, overload, drops uint64
+	base                     qbipc.Counters // values at the last ClearStats
+}
+
+var _ service.Conn = (*conn)(nil)
+
+func (c *conn) ID() uint64    { return c.id }
+func (c *conn) PID() int      { return int(c.creds.PID) }
+func (c *conn) UID() int      { return int(c.creds.UID) }
+func (c *conn) GID() int      { return int(c.creds.GID) }
+func (c *conn) Data() any     { return c.data }
+func (c *conn) SetData(v any) { c.data = v }
+
+// Close disconnects the client at the end of the turn.
+func (c *conn) Close() {
+	if !c.isClosing {
+		c.isClosing = true
+		c.server.closing = append(c.server.closing, c)
+	}
+}
+
+// ready handles the events of the client's descriptor.
+func (c *conn) ready(events uint32) {
+	if c.isClosing {
+		return
+	}
+	if events&loop.Writable != 0 {
+		c.flush()
+		c.updateEvents()
+	}
+	if events&loop.Readable != 0 && !c.paused {
+		if c.word != service.FlowOpen {
+			// Not before now: a word that turns for a moment only costs nothing unless the client sends meanwhile.
+			c.server.pause(c)
+		} else {
+			c.serve()
+		}
+	}
+	if events&loop.HungUp != 0 && events&loop.Readable == 0 || events&loop.HungUp != 0 && c.paused {
+		c.Close()
+	}
+}
+
+// serve reads one batch of requests.
+func (c *conn) serve() {
+	c.later = false
+	_, err := c.link.ReadRequests(max(c.e.batch, 1), c.handle)
+	switch {
+	case err != nil && !isTemporary(err):
+		c.Close()
+	case c.later, c.word != service.FlowOpen:
+		c.server.pause(c)
+	}
+}
+
+// request handles one request.
+func (c *conn) request(req []byte) qbipc.Verdict {
+	if c.isClosing {
+		return qbipc.Stop
+	}
+	switch c.server.cfg.Router.Request(c.e.s, c, req) {
+	case service.Later:
+		c.later = true
+		return qbipc.Leave
+	case service.Invalid:
+		c.invalid++
+		c.refused("invalid message", req)
+		return qbipc.Stop
+	case service.Overload:
+		c.overload++
+		return qbipc.Stop
+	}
+	return qbipc.Next
+}
+
+// refused logs the first refusals of a connection, and then ever fewer.
+func (c *conn) refused(what string, req []byte) {
+	if n := c.invalid; n&(n-1) == 0 {
+		c.server.log.Infof("*** %s() %s! size:%d error:%d", c.e.s.Short, what, len(req), 7)
+	}
+}
+
+// Reply answers a request. A response ring without room belongs to a client that does not take its answers; like the C
+// daemon, the answer is dropped.
+func (c *conn) Reply(parts ...[]byte) {
+	if c.isClosing {
+		return
+	}
+	switch err := c.link.Respond(parts...); {
+	case err == nil:
+	case isTemporary(err), errors.Is(err, unix.EMSGSIZE):
+		c.drops++
+	default:
+		c.Close()
+	}
+}
+
+// Event sends an event now or, behind others that wait, later.
+func (c *conn) Event(parts ...[]byte) {
+	if c.isClosing {
+		return
+	}
+	if c.out.count > 0 {
+		c.enqueue(parts)
+		return
+	}
+	switch err := c.link.Event(parts...); {
+	case err == nil:
+		c.sent++
+		c.markDirty()
+	case isTemporary(err):
+		c.sent = 0
+		c.enqueue(parts)
+	case errors.Is(err, unix.EMSGSIZE):
+		c.drops++
+		c.server.log.Errorf("event for pid %d on %s exceeds the message size of the connection", c.creds.PID, c.e.s.Short)
+	default:
+		c.Close()
+	}
+}
+
+func (c *conn) enqueue(parts [][]byte) {
+	s := c.server
+	size := lengthBytes
+	for _, p := range parts {
+		size += len(p)
+	}
+	if c.out.bytes()+size > s.cfg.MaxQueueBytes {
+		s.overrun++
+		s.log.Errorf("client %s (pid %d) on %s does not read its events: %d queued, %d bytes; disconnecting it",
+			c.procname, c.creds.PID, c.e.s.Short, c.out.count, c.out.bytes())
+		c.Close()
+		return
+	}
+	c.out.push(parts)
+	if !c.queueing {
+		c.queueing = true
+		s.queued = append(s.queued, c)
+		s.queueTimer.Set(s.cfg.Loop.Now().Add(s.queueWait))
+	}
+}
+
+// drain moves waiting events into the ring.
+func (c *conn) drain() (n int, empty bool) {
+	for c.out.count > 0 {
+		err := c.link.Event(c.out.front())
+		if isTemporary(err) {
+			break
+		}
+		switch {
+		case err == nil:
+			c.sent++
+			n++
+		case errors.Is(err, unix.EMSGSIZE):
+			c.drops++
+		default:
+			c.Close()
+			return n, true
+		}
+		c.out.pop()
+	}
+	if n > 0 {
+		c.markDirty()
+	}
+	if c.out.count == 0 {
+		if c.server.log.Enabled(logsys.Debug) {
+			c.server.log.Debugf("Q empty, queued:%d sent:%d.", 0, c.sent)
+		}
+		c.sent = 0
+		return n, true
+	}
+	return n, false
+}
+
+func (c *conn) markDirty() {
+	if !c.dirty {
+		c.dirty = true
+		c.server.dirty = append(c.server.dirty, c)
+	}
+}
+
+// flush sends the wake-ups for events.
+func (c *conn) flush() {
+	if c.gone {
+		return
+	}
+	if err := c.link.Flush(); err != nil {
+		c.Close()
+		return
+	}
+	c.updateEvents()
+}
+
+// setFlow sets the word that the client reads before it sends.
+func (c *conn) setFlow(word int32) {
+	if c.word == word || c.isClosing {
+		return
+	}
+	c.word = word
+	if c.link.SetFlowControl(int(word)) != nil {
+		c.Close()
+	}
+}
+
+// updateEvents polls for what can be handled now. A hang-up is always reported.
+func (c *conn) updateEvents() {
+	var m uint32
+	if !c.paused {
+		m |= loop.Readable
+	}
+	if c.link.WantWrite() {
+		m |= loop.Writable
+	}
+	if m == c.mask || c.gone {
+		return
+	}
+	if err := c.watch.SetEvents(m); err != nil {
+		c.Close()
+		return
+	}
+	c.mask = m
+}
+
+// statsPrefix is the prefix of the connection's statistics keys.
+func (c *conn) statsPrefix() string {
+	return fmt.Sprintf("stats.ipcs.service%d.%d.%#x.", c.e.s.ID, c.creds.PID, c.id)
+}
