@@ -45,7 +45,8 @@ type Transport interface {
 	// the protocol sends again. A unicast to a node that is no member, or to this node, is dropped. The frames are not
 	// kept after the call.
 	Send(batch []Packet)
-	// Discard drops what has arrived and has not been read.
+	// Discard drops what has arrived and has not been read. Called from Handler.Receive, it may overwrite the frames of
+	// that call.
 	Discard()
 
 	// SetMembers replaces the list of members, this node among them. It applies to the next datagram.
