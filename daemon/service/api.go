@@ -180,9 +180,10 @@ type Host interface {
 	Shutdown(reason string)
 	// Exit ends the process at once with this status, without a leave message.
 	Exit(status int)
-	// Reload reads the configuration again and applies it; the error tells what was wrong (services-3x 3.4, steps 1-8).
+	// Reload reads the configuration again and applies it (services-3x 3.4, steps 1-8). The file and the names in it are
+	// read off the owner goroutine; done is called on it when all is applied. Its error tells what was wrong;
 	// changedCrypto says that the crypto parameters changed and phase messages have to follow.
-	Reload() (changedCrypto bool, err error)
+	Reload(done func(changedCrypto bool, err error))
 	// CryptoPhase applies phase 1 (activate) or 2 (clean up) of a crypto reconfiguration.
 	CryptoPhase(phase int) error
 	// ReopenLogs closes and opens the log files.

@@ -58,21 +58,22 @@ func (e *Engine) execReloadConfig(from totem.NodeID, msg []byte, foreign bool) {
 		return
 	}
 	e.api.Log().Noticef("Config reload requested by node %d", from)
-	crypto, err := e.api.Host().Reload()
-	res := cserr.OK
-	if err != nil {
-		e.api.Log().Errorf("Unable to reload config file: %v", err)
-		res = cserr.InvalidParam
-	}
-	if crypto {
-		e.sendCryptoPhase(ipcmsg.CfgCryptoPhaseActivate)
-	}
-	if from != e.api.NodeID() {
-		return
-	}
-	if cl := e.clients[m.Source.Conn]; cl != nil {
-		e.reply(cl.conn, ipcmsg.CfgResReloadConfig, res)
-	}
+	e.api.Host().Reload(func(crypto bool, err error) {
+		res := cserr.OK
+		if err != nil {
+			e.api.Log().Errorf("Unable to reload config file: %v", err)
+			res = cserr.InvalidParam
+		}
+		if crypto {
+			e.sendCryptoPhase(ipcmsg.CfgCryptoPhaseActivate)
+		}
+		if from != e.api.NodeID() {
+			return
+		}
+		if cl := e.clients[m.Source.Conn]; cl != nil {
+			e.reply(cl.conn, ipcmsg.CfgResReloadConfig, res)
+		}
+	})
 }
 
 func (e *Engine) sendCryptoPhase(phase uint32) {

@@ -12,8 +12,9 @@ import (
 // Engine is the quorum service.
 type Engine struct {
 	api service.API
-	// provider is the name of the quorum provider, "" for none.
+	// provider is the name of the quorum provider, "" for none; load loads it.
 	provider string
+	load     func() error
 
 	quorate bool
 	// view and viewRing are the provider's; empty without one.
@@ -36,9 +37,10 @@ type client struct {
 	tracking bool
 }
 
-// New returns the engine for a cluster with this quorum provider; "" means that every partition is quorate.
-func New(provider string) *Engine {
-	return &Engine{provider: provider, quorate: provider == ""}
+// New returns the engine for a cluster with this quorum provider; "" means that every partition is quorate. load loads the
+// provider's service; it is called by Init, when this engine is ready to hear the first decision.
+func New(provider string, load func() error) *Engine {
+	return &Engine{provider: provider, load: load, quorate: provider == ""}
 }
 
 // Info describes the service.
@@ -49,13 +51,18 @@ func (e *Engine) Info() service.Info {
 	}
 }
 
-// Init registers for what the provider publishes.
+// Init loads the provider and listens to what it publishes.
 func (e *Engine) Init(api service.API) error {
 	e.api = api
-	if e.provider != "" {
-		api.Log().Noticef("Using quorum provider %s", e.provider)
-	}
 	api.WatchQuorum(e.published)
+	if e.provider == "" {
+		return nil
+	}
+	api.Log().Noticef("Using quorum provider %s", e.provider)
+	if err := e.load(); err != nil {
+		api.Log().Critf("Quorum provider: %s failed to initialize.", e.provider)
+		return err
+	}
 	return nil
 }
 

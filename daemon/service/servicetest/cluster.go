@@ -342,7 +342,10 @@ func (h *Host) Shutdown(reason string) { h.ShutdownFor = append(h.ShutdownFor, r
 func (h *Host) Exit(status int) { h.ExitStatus = append(h.ExitStatus, status) }
 
 // Reload counts and returns what the test set.
-func (h *Host) Reload() (bool, error) { h.Reloads++; return h.ReloadCrypto, h.ReloadErr }
+func (h *Host) Reload(done func(bool, error)) {
+	h.Reloads++
+	done(h.ReloadCrypto, h.ReloadErr)
+}
 
 // CryptoPhase records the phase.
 func (h *Host) CryptoPhase(phase int) error { h.Phases = append(h.Phases, phase); return nil }
