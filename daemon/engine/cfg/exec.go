@@ -61,7 +61,7 @@ func (e *Engine) execReloadConfig(from totem.NodeID, msg []byte, foreign bool) {
 	e.api.Host().Reload(func(crypto bool, err error) {
 		res := cserr.OK
 		if err != nil {
-			e.api.Log().Errorf("Unable to reload config file: %v", err)
+			// The host has logged what was wrong, line by line.
 			res = cserr.InvalidParam
 		}
 		if crypto {
