@@ -25,7 +25,11 @@ const (
 	// deliveries agree with.
 	AgreedOrder Property = "agreed-order"
 	// SameSet: two processes that go together from one ring to the next have
-	// delivered the same messages in the first.
+	// delivered the same messages in the first. There is one exception, which is
+	// the wire protocol's: a message that was handed over before the ring and
+	// whose first fragments went out in the sender's old ring is completed in
+	// the new one, but only by those who came with the sender; the others have
+	// no beginning of it and drop the rest (totempg, since corosync 1.0).
 	SameSet Property = "same-set"
 	// OneRing: all that deliver a message do so in the same ring.
 	OneRing Property = "one-ring"
@@ -72,6 +76,14 @@ func Check(ps []*Process, opt Options) []Violation {
 	for _, p := range ps {
 		c.procs = append(c.procs, newTrack(p))
 	}
+	c.sends = map[MsgID]sent{}
+	for _, t := range c.procs {
+		for i, e := range t.Events {
+			if e.Kind == Send {
+				c.sends[e.Msg] = sent{t, i}
+			}
+		}
+	}
 	c.integrity()
 	c.perSender()
 	c.selfDelivery()
@@ -97,6 +109,7 @@ func Report(vs []Violation) string {
 type checker struct {
 	opt   Options
 	procs []*track
+	sends map[MsgID]sent
 	found []Violation
 	count map[Property]int
 }
@@ -107,6 +120,12 @@ func (c *checker) fail(p Property, events []string, format string, args ...any) 
 		return
 	}
 	c.found = append(c.found, Violation{Property: p, Reason: fmt.Sprintf(format, args...), Events: events})
+}
+
+// sent is where a message was sent.
+type sent struct {
+	t *track
+	i int
 }
 
 // at quotes an event of a process.
@@ -135,6 +154,7 @@ type segment struct {
 	from, to int  // events [from, to)
 	ends     bool // the process ended in it (no next ring)
 	next     RingID
+	prev     RingID // zero for the first
 }
 
 func newTrack(p *Process) *track {
@@ -143,14 +163,17 @@ func newTrack(p *Process) *track {
 	seg, view := segment{ends: true}, -1
 	for i, e := range p.Events {
 		if e.Kind == Ring {
-			if !seg.known {
+			if seg.known && seg.ring == e.Ring {
+				// A client that connects during a synchronization is told the new
+				// ring at once, and again when it is installed.
+			} else if !seg.known {
 				// The library reports the ring of the moment of joining after the
 				// first view: what came before it was in that ring.
 				seg.ring, seg.known = e.Ring, true
 			} else {
 				seg.to, seg.ends, seg.next = i, false, e.Ring
 				t.segs = append(t.segs, seg)
-				seg = segment{ring: e.Ring, known: true, from: i, ends: true}
+				seg = segment{ring: e.Ring, known: true, prev: seg.ring, from: i, ends: true}
 			}
 		}
 		if e.Kind == View {

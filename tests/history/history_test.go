@@ -144,6 +144,34 @@ func TestCheck(t *testing.T) {
 			b S 4
 			b D b4
 			a D b4`, ""},
+		{"ring told twice", two + "a T 1.4 1,2", ""},
+		{"fragments begun in the old ring", two + `
+			a V a -b
+			a T 1.8 1
+			b V b -a
+			b T 2.8 2
+			b S 1
+			a V a,b +b
+			a T 1.12 1,2
+			b V a,b +a
+			b T 1.12 1,2
+			b D b1
+			b S 2
+			b D b2
+			a D b2`, ""},
+		{"only the first message may have been begun", two + `
+			a V a -b
+			a T 1.8 1
+			b V b -a
+			b T 2.8 2
+			b S 1
+			b S 2
+			a V a,b +b
+			a T 1.12 1,2
+			b V a,b +a
+			b T 1.12 1,2
+			b D b1
+			b D b2`, SameSet},
 		{"leave", two + `
 			a S 1
 			a D a1

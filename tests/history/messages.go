@@ -2,19 +2,9 @@ package history
 
 // integrity compares deliveries to sends.
 func (c *checker) integrity() {
-	type sent struct {
-		t *track
-		i int
-	}
-	sends := map[MsgID]sent{}
 	known := map[uint64]*track{}
 	for _, t := range c.procs {
 		known[t.Incarnation] = t
-		for i, e := range t.Events {
-			if e.Kind == Send {
-				sends[e.Msg] = sent{t, i}
-			}
-		}
 	}
 	for _, t := range c.procs {
 		for _, i := range t.delivers {
@@ -27,7 +17,7 @@ func (c *checker) integrity() {
 			if from == nil {
 				continue // a sender that was not recorded
 			}
-			s, ok := sends[e.Msg]
+			s, ok := c.sends[e.Msg]
 			switch {
 			case !ok:
 				c.fail(Integrity, []string{at(t, i)}, "%v never sent this message", from.Process)

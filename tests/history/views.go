@@ -87,7 +87,7 @@ func (c *checker) rings() {
 			if !slices.Contains(e.Nodes, t.ID.Node) {
 				c.fail(RingIdentity, []string{at(t, i)}, "the ring does not hold the process's own node")
 			}
-			if e.Ring.Seq <= last.Seq {
+			if e.Ring != last && e.Ring.Seq <= last.Seq {
 				c.fail(RingIdentity, []string{at(t, i)}, "ring %v comes after ring %v", e.Ring, last)
 			}
 			last = e.Ring
@@ -172,6 +172,9 @@ func (c *checker) samePair(p, q *track, sp, sq segment) {
 		qf = max(qf, q.entered(q.ID, qf, qt))
 	}
 	dp, dq := p.deliveriesIn(pf, pt), q.deliveriesIn(qf, qt)
+	if sp.prev != sq.prev {
+		dp, dq = c.completed(p, q, sp, dp), c.completed(q, p, sq, dq)
+	}
 	for k := 0; k < len(dp) || k < len(dq); k++ {
 		switch {
 		case k >= len(dq):
@@ -185,6 +188,25 @@ func (c *checker) samePair(p, q *track, sp, sq segment) {
 		}
 		return
 	}
+}
+
+// completed is the deliveries of t in s without those that only the companions
+// of the sender can have completed, and that o, from another ring, lacks.
+func (c *checker) completed(t, o *track, s segment, delivered []int) []int {
+	var out []int
+	first := map[uint64]bool{} // by incarnation: past the first message in this ring
+	for _, i := range delivered {
+		m := t.Events[i].Msg
+		from, known := c.sends[m]
+		_, there := o.pos[m]
+		if !first[m.Incarnation] && !there && known && from.t.segs[from.t.ringOf[from.i]].ring != s.ring {
+			first[m.Incarnation] = true
+			continue
+		}
+		first[m.Incarnation] = true
+		out = append(out, i)
+	}
+	return out
 }
 
 // sameView compares ring and view of the deliveries of one message.

@@ -26,6 +26,7 @@ type Cluster struct {
 	tag   string // unique in this process, for link names
 	start time.Time
 	extra map[string]bool // bridges of partitions
+	recs  []*Recorder
 }
 
 var clusterCount atomic.Int32

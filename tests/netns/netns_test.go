@@ -86,3 +86,15 @@ func TestThreeNodes(t *testing.T) {
 		c.WaitRing(15 * time.Second)
 	})
 }
+
+// Three nodes under load through all faults, judged by what the group saw.
+func TestHistories(t *testing.T) {
+	for _, tr := range []string{UDPU, UDP, Knet} {
+		t.Run(tr, func(t *testing.T) {
+			eachDaemon(t, func(t *testing.T, d Daemon) {
+				c := New(t, Options{Nodes: 3, Transport: tr, Daemon: d})
+				c.Tour(Load{Rate: 300, Size: "64:4000"})
+			})
+		})
+	}
+}

@@ -26,11 +26,12 @@ type Node struct {
 	Name   string // host name and name in the nodelist: n1, n2, ...
 	Daemon Daemon // what Start runs; may be changed while stopped
 
-	c     *Cluster
-	dir   string
-	init  *exec.Cmd
-	proc  *Proc // the daemon, nil before the first Start
-	procs []*Proc
+	c       *Cluster
+	dir     string
+	init    *exec.Cmd
+	proc    *Proc // the daemon, nil before the first Start
+	procs   []*Proc
+	records int // recorders started, for names
 }
 
 // execTimeout bounds one command in a node: a client that hangs on a daemon is

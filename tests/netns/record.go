@@ -1,0 +1,268 @@
+//go:build linux
+
+package netns
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/corosync-go/corosync/tests/history"
+	"golang.org/x/sys/unix"
+)
+
+// Load says what a recorder sends.
+type Load struct {
+	Rate   int    // messages per second, 0: as fast as Window allows
+	Size   string // bytes, "64" or "64:5000"; empty means 64
+	Window int    // own messages under way, at most; 0 means 32
+	Group  string // empty means "history"
+	Quiet  bool   // send nothing before Resume
+	Again  bool   // connect again when the daemon goes away
+}
+
+// Recorder is a client of a node that writes down what it sends and sees.
+type Recorder struct {
+	Node *Node
+	Path string
+	proc *Proc
+}
+
+// Record starts a recorder on the node. The program is compiled from
+// testdata/recorder.c against the distribution's libcpg, so that the judge
+// does not depend on a library of ours.
+func (n *Node) Record(l Load) *Recorder {
+	n.c.t.Helper()
+	bin := BuildC(n.c.t, filepath.Join(moduleRoot(n.c.t), "tests/netns/testdata/recorder.c"), "cpg")
+	dir := filepath.Join(n.dir, "rec")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		n.c.t.Fatal(err)
+	}
+	n.records++
+	name := fmt.Sprintf("%s.%d", n.Name, n.records)
+	r := &Recorder{Node: n, Path: filepath.Join(dir, name)}
+	argv := []string{bin, "-o", r.Path, "-r", fmt.Sprint(l.Rate)}
+	if l.Size != "" {
+		argv = append(argv, "-s", l.Size)
+	}
+	if l.Window > 0 {
+		argv = append(argv, "-w", fmt.Sprint(l.Window))
+	}
+	if l.Group != "" {
+		argv = append(argv, "-g", l.Group)
+	}
+	if l.Quiet {
+		argv = append(argv, "-q")
+	}
+	if l.Again {
+		argv = append(argv, "-R")
+	}
+	r.proc = n.Spawn("recorder", argv...)
+	n.c.recs = append(n.c.recs, r)
+	return r
+}
+
+// RecordAll starts one recorder on every node, or on the given ones.
+func (c *Cluster) RecordAll(l Load, ids ...int) []*Recorder {
+	c.t.Helper()
+	var out []*Recorder
+	for _, n := range c.pick(ids) {
+		out = append(out, n.Record(l))
+	}
+	return out
+}
+
+// Proc is the recorder's process.
+func (r *Recorder) Proc() *Proc { return r.proc }
+
+// StopLoad lets the recorder send one last, marked message and no more.
+func (r *Recorder) StopLoad() { r.proc.Signal(unix.SIGUSR1) }
+
+// Leave lets the recorder leave the group and end, and waits for it.
+func (r *Recorder) Leave() {
+	r.Node.c.t.Helper()
+	r.proc.Signal(unix.SIGTERM)
+	if _, ok := r.proc.Wait(10 * time.Second); !ok {
+		r.Node.c.t.Fatalf("%s: recorder does not end", r.Node.Name)
+	}
+}
+
+// history parses what there is so far.
+func (r *Recorder) history() ([]*history.Process, error) {
+	f, err := os.Open(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return history.Parse(filepath.Base(r.Path), f)
+}
+
+// mark is the state of a recording as far as waiting needs it.
+type mark struct {
+	self history.Member
+	fin  map[string]bool // addresses whose last message was delivered
+	view string          // members of the last view
+	last uint64          // deliveries of the present incarnation
+	end  bool
+}
+
+// scan reads a recording's last incarnation without building a history.
+func (r *Recorder) scan() mark {
+	m := mark{fin: map[string]bool{}, end: true}
+	f, err := os.Open(r.Path)
+	if err != nil {
+		return m
+	}
+	defer f.Close()
+	sc := bufio.NewScanner(f)
+	sc.Buffer(make([]byte, 64<<10), 64<<10)
+	for sc.Scan() {
+		line := sc.Text()
+		_, rest, _ := strings.Cut(line, " ")
+		if rest == "" {
+			continue
+		}
+		switch rest[0] {
+		case 'I':
+			m = mark{fin: map[string]bool{}}
+			_, _ = fmt.Sscanf(rest, "I %d %d", &m.self.Node, &m.self.PID) // a short line leaves it zero
+		case 'C':
+			if w := strings.Fields(rest); len(w) > 1 {
+				m.view = w[1]
+			}
+		case 'D':
+			m.last++
+			if w := strings.Fields(rest); len(w) == 8 && w[6] == "1" {
+				m.fin[w[1]+":"+w[2]] = true
+			}
+		case 'E':
+			m.end = true
+		}
+	}
+	return m
+}
+
+// WaitDelivered waits until the recorder has seen at least count more messages
+// than it has now: proof that the ring carries messages.
+func (r *Recorder) WaitDelivered(count int, d time.Duration) {
+	r.Node.c.t.Helper()
+	begin := r.scan()
+	r.Node.c.Eventually(d, func() error {
+		now := r.scan()
+		have := now.last
+		if now.self == begin.self {
+			have -= min(begin.last, now.last)
+		}
+		if now.end || have < uint64(count) {
+			return fmt.Errorf("%s: %d of %d more messages delivered", r.Node.Name, have, count)
+		}
+		return nil
+	})
+}
+
+// WaitGroup waits until every running recorder of the given nodes (all without
+// any) has a view of exactly these recorders.
+func (c *Cluster) WaitGroup(d time.Duration, ids ...int) {
+	c.t.Helper()
+	live := c.liveRecorders(ids)
+	c.Eventually(d, func() error {
+		var want []string
+		marks := make([]mark, len(live))
+		for i, r := range live {
+			marks[i] = r.scan()
+			if marks[i].end {
+				return fmt.Errorf("%s: recorder is not connected", r.Node.Name)
+			}
+			want = append(want, marks[i].self.String())
+		}
+		for i, r := range live {
+			have := strings.Split(marks[i].view, ",")
+			if len(have) != len(want) {
+				return fmt.Errorf("%s: view %v, wanted %v", r.Node.Name, have, want)
+			}
+			for _, w := range want {
+				if !strings.Contains(","+marks[i].view+",", ","+w+",") {
+					return fmt.Errorf("%s: view %v lacks %s", r.Node.Name, have, w)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (c *Cluster) liveRecorders(ids []int) []*Recorder {
+	var live []*Recorder
+	for _, r := range c.recs {
+		if !r.proc.Running() {
+			continue
+		}
+		if len(ids) > 0 {
+			in := false
+			for _, id := range ids {
+				in = in || id == r.Node.ID
+			}
+			if !in {
+				continue
+			}
+		}
+		live = append(live, r)
+	}
+	return live
+}
+
+// Settle stops the load and waits until every running recorder has delivered
+// the last message of every other. All must be in one ring by then.
+func (c *Cluster) Settle(d time.Duration) {
+	c.t.Helper()
+	live := c.liveRecorders(nil)
+	c.WaitGroup(d)
+	for _, r := range live {
+		r.StopLoad()
+	}
+	c.Eventually(d, func() error {
+		marks := make([]mark, len(live))
+		for i, r := range live {
+			marks[i] = r.scan()
+		}
+		for i, r := range live {
+			for _, o := range marks {
+				if !marks[i].fin[o.self.String()] {
+					return fmt.Errorf("%s: the last message of %v has not arrived", r.Node.Name, o.self)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Judge parses every recording and fails the test on broken promises. It
+// returns how many deliveries were judged.
+func (c *Cluster) Judge(opt history.Options) int {
+	c.t.Helper()
+	var all []*history.Process
+	n := 0
+	for _, r := range c.recs {
+		ps, err := r.history()
+		if err != nil {
+			c.t.Errorf("recording of %s: %v", r.Node.Name, err)
+		}
+		for _, p := range ps {
+			for _, e := range p.Events {
+				if e.Kind == history.Deliver {
+					n++
+				}
+			}
+		}
+		all = append(all, ps...)
+	}
+	vs := history.Check(all, opt)
+	if len(vs) > 0 {
+		c.t.Errorf("histories of %d processes, %d deliveries:\n%s", len(all), n, history.Report(vs))
+	} else {
+		c.logf("histories of %d processes, %d deliveries: nothing wrong", len(all), n)
+	}
+	return n
+}
