@@ -231,8 +231,9 @@ func FuzzReceive(f *testing.F) {
 	f.Add(frame(0, 0, msg("a"), msg("b")), frame(0, 1, msg("c")), frame(1, 0, "c2"), false)
 	f.Add(frame(1, 2, msg("a")), frame(2, 3, msg("c")), frame(3, 0, "c2", msg("d")), false)
 	f.Add(frame(0, 0), []byte{}, frame(1, 1, ""), true)
+	p := newPG(f, udpMTU)
 	f.Fuzz(func(t *testing.T, a, b, c []byte, foreign bool) {
-		p := newPG(t, MinNetMTU*8)
+		p.Configuration(&totem.Configuration{Left: []totem.NodeID{1}})
 		var h collector
 		total := 0
 		for _, frame := range [][]byte{a, b, c} {
