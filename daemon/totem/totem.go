@@ -1,6 +1,9 @@
 package totem
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // NodeID identifies a processor on the wire and in every interface. Zero is not a node: it means "none" or "self"
 // depending on the message.
@@ -11,6 +14,14 @@ const MaxNodes = 384
 
 // MaxMessage is the largest message, in bytes, that a client may multicast (MESSAGE_SIZE_MAX).
 const MaxMessage = 1 << 20
+
+// Errors of every function that takes a message to be sent.
+var (
+	// ErrQueueFull says that the message does not fit into the send queue now; try again later.
+	ErrQueueFull = errors.New("totem send queue full")
+	// ErrTooBig says that the message can never be sent.
+	ErrTooBig = errors.New("message larger than totem can send")
+)
 
 // RingID identifies a ring: the representative that formed it and a sequence number that grows with every formation.
 // (struct memb_ring_id)

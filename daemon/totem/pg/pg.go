@@ -44,9 +44,9 @@ const (
 // Errors of Queue and New.
 var (
 	// ErrQueueFull says that there is no room now; try again when frames have been sent.
-	ErrQueueFull = errors.New("totem send queue full")
+	ErrQueueFull = totem.ErrQueueFull
 	// ErrTooBig says that the message can never be sent.
-	ErrTooBig = errors.New("message larger than totem can send")
+	ErrTooBig = totem.ErrTooBig
 	// ErrGroup says that the group does not exist.
 	ErrGroup = errors.New("unknown totem group")
 	// ErrMTU says that the frame size is out of bounds.

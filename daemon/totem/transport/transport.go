@@ -78,14 +78,15 @@ type Stats struct {
 	MulticastErrors uint64
 }
 
-// SimpleStatus is the node status of the transports without state per peer (udp, udpu): one link, connected when the
-// node is in the ring. addr is the node's address on link 0, and invalid for an unknown node.
-func SimpleStatus(id totem.NodeID, addr netip.Addr, mtu uint32, reachable bool) totem.NodeStatus {
+// SimpleStatus is the node status of the transports without state per peer (udp, udpu): one link, enabled while the own
+// interface is up, connected when the node is in the ring. addr is the node's address on link 0, and invalid for an
+// unknown node, of which nothing is said.
+func SimpleStatus(id totem.NodeID, addr netip.Addr, mtu uint32, reachable, up bool) totem.NodeStatus {
 	s := totem.NodeStatus{NodeID: id}
 	if !addr.IsValid() {
 		return s
 	}
 	s.Reachable = reachable
-	s.Links[0] = totem.LinkStatus{Enabled: true, Connected: reachable, MTU: mtu, Src: addr.WithZone("").String()}
+	s.Links[0] = totem.LinkStatus{Enabled: up, Connected: reachable, MTU: mtu, Src: addr.WithZone("").String()}
 	return s
 }

@@ -319,7 +319,7 @@ func (e *Endpoint) NodeStatus(id totem.NodeID, reachable bool) (totem.NodeStatus
 			addr = e.members[i].Addrs[0]
 		}
 	}
-	return transport.SimpleStatus(id, addr, 0, reachable), true
+	return transport.SimpleStatus(id, addr, 0, reachable, e.up), true
 }
 
 // Stats returns the counters.

@@ -361,7 +361,7 @@ func (t *Transport) NodeStatus(id totem.NodeID, reachable bool) (totem.NodeStatu
 			addr = t.members[i].Addrs[0]
 		}
 	}
-	return transport.SimpleStatus(id, addr, t.cfg.FrameMTU, reachable), true
+	return transport.SimpleStatus(id, addr, t.cfg.FrameMTU, reachable, t.link.Up()), true
 }
 
 // Stats returns the counters.

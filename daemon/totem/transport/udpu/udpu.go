@@ -83,12 +83,15 @@ func New(l *loop.Loop, log logsys.Logger, cfg Config) (*Transport, error) {
 	}
 	t := &Transport{cfg: cfg, loop: l, log: log, fd: -1, rx: dgram.NewReceiver(batchSize)}
 	t.rx.Accept = t.accept
-	return t, t.SetMembers(cfg.Members)
+	return t, nil
 }
 
 // Start watches the interface, and opens the socket as soon as it is up.
 func (t *Transport) Start(h transport.Handler) error {
 	t.handler = h
+	if err := t.SetMembers(t.cfg.Members); err != nil {
+		return err
+	}
 	t.link = transport.Link{Sched: t.loop, Log: t.log, Handler: h, Open: t.open, Close: t.closeSocket}
 	m, state, err := netif.Watch(t.cfg.Bind, t.loop.Post, t.interfaceChanged)
 	if err != nil {
@@ -143,13 +146,25 @@ func (t *Transport) closeSocket() {
 
 // SetMembers replaces the list of members.
 func (t *Transport) SetMembers(members []transport.Member) error {
-	t.members = append(t.members[:0], members...)
-	t.known = make(map[netip.Addr]struct{}, len(members))
+	known := make(map[netip.Addr]struct{}, len(members))
+	for i := range members {
+		a := members[i].Addrs[0].Unmap().WithZone("")
+		if !a.IsValid() {
+			continue
+		}
+		if _, old := t.known[a]; !old {
+			t.log.Noticef("adding new UDPU member {%s}", a)
+		}
+		known[a] = struct{}{}
+	}
 	for i := range t.members {
-		if a := t.members[i].Addrs[0]; a.IsValid() {
-			t.known[a.Unmap().WithZone("")] = struct{}{}
+		a := t.members[i].Addrs[0].Unmap().WithZone("")
+		if _, kept := known[a]; a.IsValid() && !kept {
+			t.log.Noticef("removing UDPU member {%s}", a)
 		}
 	}
+	t.members = append(t.members[:0], members...)
+	t.known = known
 	t.makePeers()
 	return nil
 }
@@ -275,7 +290,7 @@ func (t *Transport) NodeStatus(id totem.NodeID, reachable bool) (totem.NodeStatu
 			addr = t.members[i].Addrs[0]
 		}
 	}
-	return transport.SimpleStatus(id, addr, t.cfg.FrameMTU, reachable), true
+	return transport.SimpleStatus(id, addr, t.cfg.FrameMTU, reachable, t.link.Up()), true
 }
 
 // Stats returns the counters.
