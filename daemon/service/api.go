@@ -1,8 +1,6 @@
 package service
 
 import (
-	"errors"
-
 	"github.com/corosync-go/corosync/daemon/clock"
 	"github.com/corosync-go/corosync/daemon/icmap"
 	"github.com/corosync-go/corosync/daemon/logsys"
@@ -33,9 +31,9 @@ const (
 // Errors that API calls return. They are mapped to cs_error_t where a reply is made.
 var (
 	// ErrQueueFull says that the message does not fit into the send queue now; try again later.
-	ErrQueueFull = errors.New("totem send queue full")
+	ErrQueueFull = totem.ErrQueueFull
 	// ErrTooBig says that the message can never be sent.
-	ErrTooBig = errors.New("message larger than totem can send")
+	ErrTooBig = totem.ErrTooBig
 )
 
 // Info describes an engine. The values are constant for the life of the engine.
