@@ -1,0 +1,95 @@
+# Thin targets: each runs what it says. `make help` lists them.
+
+GO          ?= go
+DESTDIR     ?=
+PREFIX      ?= /usr/local
+SBINDIR     ?= $(PREFIX)/sbin
+BINDIR      ?= $(PREFIX)/bin
+MANDIR      ?= $(PREFIX)/share/man
+SYSCONFDIR  ?= /etc
+LOCALSTATEDIR ?= /var
+SYSTEMDDIR  ?= $(PREFIX)/lib/systemd/system
+BUILDDIR    ?= build
+VERSION     ?= $(shell git describe --tags --always 2>/dev/null || echo 3.1.7)
+INSTALL     ?= install
+
+# Programs are found, not listed: a new tool is a new directory.
+DAEMON      := daemon/cmd/corosync
+TOOLS       := $(patsubst %/main.go,%,$(wildcard libcorosync-go/cmd/*/main.go))
+PROGRAMS    := $(DAEMON) $(TOOLS)
+# Debian installs these two in bin, everything else in sbin.
+IN_BIN      := corosync-blackbox corosync-vqsim
+FUZZTIME    ?= 10s
+
+export CGO_ENABLED ?= 0
+
+.PHONY: all build test race fuzz sim netns interop bench lint install demo package clean help
+
+all: build
+
+build: ## compile the daemon and the tools into build/ (static, no cgo)
+	$(GO) build ./...
+	@mkdir -p $(BUILDDIR)
+	@for p in $(PROGRAMS); do echo "$(GO) build -o $(BUILDDIR)/ ./$$p"; $(GO) build -trimpath -o $(BUILDDIR)/ ./$$p || exit 1; done
+
+test: ## go vet, then every test; names at the end what was skipped and why
+	$(GO) vet ./...
+	$(GO) run ./tests/runtests
+
+race: ## the tests of all packages but the cluster ones under the race detector (needs cgo)
+	CGO_ENABLED=1 $(GO) run ./tests/runtests -race $$($(GO) list ./... | grep -v -E '/tests/(netns|interop|bench)$$')
+
+fuzz: ## each fuzz target for FUZZTIME (default 10s)
+	@$(GO) list ./... | while read p; do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
+	    echo "$(GO) test -run ^$$ -fuzz ^$$f\$$ -fuzztime $(FUZZTIME) $$p"; \
+	    $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; done
+
+sim: ## simulated clusters (tests/sim); SEED=n repeats one run
+	@if [ -d tests/sim ]; then echo "$(GO) test -count=1 ./tests/sim"; $(GO) test -count=1 ./tests/sim; else echo "make sim: the tree has no tests/sim"; exit 1; fi
+
+netns: ## real daemons in network namespaces (root or user namespaces)
+	$(GO) run ./tests/runtests ./tests/netns
+
+interop: ## with Debian's corosync, its clients, Pacemaker, qdevice
+	$(GO) run ./tests/runtests ./tests/interop
+
+bench: ## beside the C daemon in one run, ratios; then the Go benchmarks of the packages
+	$(GO) test -count=1 -timeout 30m -run '^$$' -bench . -benchmem ./daemon/... ./libcorosync-go/...
+	@if [ -d tests/bench ]; then echo "$(GO) test -count=1 -v ./tests/bench"; $(GO) test -count=1 -v -timeout 30m ./tests/bench; fi
+
+lint: ## gofmt, go vet, the rules of tests/arch
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:" $$out; exit 1; fi
+	$(GO) vet ./...
+	$(GO) test -count=1 ./tests/arch
+
+install: build ## into DESTDIR, honours PREFIX SYSCONFDIR LOCALSTATEDIR SYSTEMDDIR
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/corosync/uidgid.d $(DESTDIR)$(SYSTEMDDIR)
+	$(INSTALL) -d $(DESTDIR)$(LOCALSTATEDIR)/lib/corosync $(DESTDIR)$(LOCALSTATEDIR)/log/corosync
+	@for p in $(PROGRAMS); do n=$$(basename $$p); d=$(SBINDIR); \
+	  case " $(IN_BIN) " in *" $$n "*) d=$(BINDIR);; esac; \
+	  echo "$(INSTALL) $$n $(DESTDIR)$$d"; $(INSTALL) -m 0755 $(BUILDDIR)/$$n $(DESTDIR)$$d/$$n || exit 1; done
+	@if [ -f corosync.conf.example ]; then $(INSTALL) -m 0644 corosync.conf.example $(DESTDIR)$(SYSCONFDIR)/corosync/corosync.conf.example; fi
+	@for u in $(wildcard packaging/systemd/*.service); do \
+	  sed 's|/usr/sbin/|$(SBINDIR)/|g' $$u > $(BUILDDIR)/$$(basename $$u) && \
+	  $(INSTALL) -m 0644 $(BUILDDIR)/$$(basename $$u) $(DESTDIR)$(SYSTEMDDIR)/ || exit 1; done
+	@for m in $(wildcard packaging/man/*.[1-8]); do $(INSTALL) -D -m 0644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$$(basename $$m) || exit 1; done
+
+demo: ## a cluster on this machine in one command
+	$(GO) run ./tests/demo
+
+package: build ## a deb and an rpm through nfpm, if it is installed
+	@command -v nfpm >/dev/null || { echo "make package: nfpm is not installed (go install github.com/goreleaser/nfpm/v2/cmd/nfpm@latest)"; exit 1; }
+	@[ -f packaging/nfpm.yaml ] || { echo "make package: the tree has no packaging/nfpm.yaml"; exit 1; }
+	$(MAKE) install DESTDIR=$(CURDIR)/$(BUILDDIR)/root PREFIX=/usr SYSTEMDDIR=/lib/systemd/system
+	@mkdir -p dist
+	VERSION=$(VERSION) nfpm package --config packaging/nfpm.yaml --packager deb --target dist/
+	VERSION=$(VERSION) nfpm package --config packaging/nfpm.yaml --packager rpm --target dist/
+
+clean: ## remove build/ and dist/
+	rm -rf $(BUILDDIR) dist
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
