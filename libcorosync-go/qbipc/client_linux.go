@@ -21,6 +21,9 @@ const (
 	livenessSlice = 200 * time.Millisecond
 	// byteWait bounds the wait for the byte that follows an event already in the ring.
 	byteWait = time.Second
+	// reclaimTries times reclaimPause bounds the wait for a server that has answered and not yet made room.
+	reclaimTries = 20
+	reclaimPause = 50 * time.Microsecond
 	// serviceMax is the longest service name libqb's file names allow.
 	serviceMax = 235
 )
@@ -34,6 +37,7 @@ type Client struct {
 	request *ring.Ring
 	reply   *ring.Ring
 	event   *ring.Ring
+	dg      *clientDgram // instead of the rings, in the socket transport
 	maps    [6][]byte
 	paths   [6]string
 
@@ -68,6 +72,9 @@ func Dial(ctx context.Context, service string, maxMessage int) (*Client, error) 
 	if err := c.handshake(ctx, addr, maxMessage); err != nil {
 		unix.Close(fd)
 		c.closeWake()
+		if c.dg != nil {
+			c.dg.close(true)
+		}
 		c.unmap()
 		return nil, err
 	}
@@ -117,6 +124,8 @@ func (c *Client) handshake(ctx context.Context, addr *address, maxMessage int) e
 	switch res.kind {
 	case typeSHM:
 		return c.open(res)
+	case typeSocket:
+		return c.openDgram(res)
 	case 2, 3: // message queues, which libqb never finished
 		return os.NewSyscallError("connect", unix.ENOTSUP)
 	}
@@ -125,7 +134,7 @@ func (c *Client) handshake(ctx context.Context, addr *address, maxMessage int) e
 
 // readAnswer waits for the 12328 bytes, as long as the server and ctx allow.
 func (c *Client) readAnswer(ctx context.Context) ([]byte, error) {
-	wake, stop, err := c.wakeOn(ctx)
+	wake, stop, err := wakeOn(ctx, &c.wake)
 	if err != nil {
 		return nil, err
 	}
@@ -151,32 +160,32 @@ func (c *Client) readAnswer(ctx context.Context) ([]byte, error) {
 	return buf, nil
 }
 
-// wakeOn gives an eventfd that becomes readable when ctx ends, or -1 if it never does. stop ends the watch.
-func (c *Client) wakeOn(ctx context.Context) (fd int, stop func(), err error) {
+// wakeOn gives an eventfd that becomes readable when ctx ends, or -1 if it never does. keep holds the descriptor for
+// the next time, plus one. stop ends the watch.
+func wakeOn(ctx context.Context, keep *atomic.Int32) (fd int, stop func(), err error) {
 	if ctx.Done() == nil {
 		return -1, func() {}, nil
 	}
-	fd, err = c.wakeFd()
-	if err != nil {
-		return -1, nil, err
+	if fd = int(keep.Load()) - 1; fd < 0 {
+		if fd, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err == nil {
+			fd, err = aboveStandard(fd)
+		}
+		if err != nil {
+			return -1, nil, os.NewSyscallError("eventfd", err)
+		}
+		keep.Store(int32(fd) + 1)
 	}
-	cancel := context.AfterFunc(ctx, func() { unix.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
-	return fd, func() { cancel() }, nil
-}
-
-func (c *Client) wakeFd() (int, error) {
-	if fd := int(c.wake.Load()); fd != 0 {
-		return fd - 1, nil
-	}
-	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
-	if err == nil {
-		fd, err = aboveStandard(fd)
-	}
-	if err != nil {
-		return -1, os.NewSyscallError("eventfd", err)
-	}
-	c.wake.Store(int32(fd) + 1)
-	return fd, nil
+	ran := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		unix.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		close(ran)
+	})
+	// Nobody may still be about to write when the descriptor is closed, and its number perhaps somebody else's.
+	return fd, func() {
+		if !cancel() {
+			<-ran
+		}
+	}, nil
 }
 
 func (c *Client) closeWake() {
@@ -251,8 +260,14 @@ func (c *Client) openRing(i int, base string, role ring.Role) (*ring.Ring, error
 	return r, nil
 }
 
-// Fd is the setup socket, readable when an event waits or the server is gone.
-func (c *Client) Fd() int { return c.fd }
+// Fd is readable when an event waits; the setup socket, which also tells when the server is gone, or in the socket
+// transport the event socket.
+func (c *Client) Fd() int {
+	if c.dg != nil {
+		return c.dg.event
+	}
+	return c.fd
+}
 
 // MaxMessage is the negotiated size limit in bytes.
 func (c *Client) MaxMessage() int { return c.max }
@@ -275,13 +290,25 @@ func (c *Client) Connected() bool {
 // Send writes one request. EAGAIN: flow control is on at a level of flowLimit or less, or the ring is full; nothing
 // was written. EMSGSIZE, ENOTCONN.
 func (c *Client) Send(flowLimit int, iov [][]byte) error {
-	if c.down.Load() || c.lost.Load() || c.request.Ref() != 2 {
+	if c.down.Load() || c.lost.Load() {
+		return unix.ENOTCONN
+	}
+	if c.dg != nil {
+		return c.dg.send(c, flowLimit, iov)
+	}
+	if c.request.Ref() != 2 {
 		return unix.ENOTCONN
 	}
 	if fc := c.request.User(); fc > 0 && fc <= int32(flowLimit) {
 		return unix.EAGAIN
 	}
 	wake, err := c.request.WriteParts(iov)
+	for i := 0; err == ring.ErrFull && i < reclaimTries && c.request.Sem().Value() == 0; i++ {
+		// Everything was taken: the C server answers a request before it takes it off the ring, so room for a large
+		// one may come a moment after the last reply.
+		time.Sleep(reclaimPause)
+		wake, err = c.request.WriteParts(iov)
+	}
 	switch err {
 	case nil:
 	case ring.ErrFull:
@@ -323,6 +350,9 @@ func (c *Client) notify() error {
 // Receive appends the next reply to dst. It waits until the reply comes, ctx ends (its error is returned, and the
 // reply is still to come), or the server is gone.
 func (c *Client) Receive(ctx context.Context, dst []byte) ([]byte, error) {
+	if d := c.dg; d != nil {
+		return d.next(ctx, c, &d.out, d.request, ctlResponse, &d.wake, dst, -1)
+	}
 	sem := c.reply.Sem()
 	if ctx.Done() != nil {
 		stop := context.AfterFunc(ctx, func() { c.interrupt.Store(true); shm.Wake(sem) })
@@ -359,6 +389,13 @@ func (c *Client) Receive(ctx context.Context, dst []byte) ([]byte, error) {
 // Event returns the oldest event, a view that is valid until ReleaseEvent, waiting up to timeout (negative: for ever)
 // or until ctx ends. Events that came before the server's end are still returned. EAGAIN: none; ENOTCONN.
 func (c *Client) Event(ctx context.Context, timeout time.Duration) ([]byte, error) {
+	if d := c.dg; d != nil {
+		b, err := d.next(ctx, c, &d.in, d.event, ctlEvent, &c.wake, d.held[:0], timeout)
+		if err == nil {
+			d.held = b
+		}
+		return b, err
+	}
 	head, tail, err := c.event.Peek()
 	if err == ring.ErrEmpty && timeout != 0 {
 		head, tail, err = c.awaitEvent(ctx, timeout)
@@ -397,7 +434,7 @@ func (c *Client) noEvent() error {
 }
 
 func (c *Client) awaitEvent(ctx context.Context, timeout time.Duration) (head, tail []byte, err error) {
-	wake, stop, err := c.wakeOn(ctx)
+	wake, stop, err := wakeOn(ctx, &c.wake)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -473,6 +510,10 @@ func (c *Client) Shutdown() {
 	c.down.Store(true)
 	c.interrupt.Store(true)
 	unix.Shutdown(c.fd, unix.SHUT_RDWR)
+	if c.dg != nil {
+		c.dg.shutdown()
+		return
+	}
 	shm.Wake(c.reply.Sem())
 }
 
@@ -484,6 +525,13 @@ func (c *Client) Close() error {
 	unix.Close(c.fd)
 	c.closeWake()
 	orphaned := c.lost.Load() && (c.server.PID == 0 || serverGone(int(c.server.PID)))
+	if c.dg != nil {
+		c.dg.close(true)
+		if orphaned {
+			unix.Rmdir(filepath.Dir(c.dg.ctlPath))
+		}
+		return nil
+	}
 	for _, r := range []*ring.Ring{c.request, c.reply, c.event} {
 		if orphaned {
 			r.SetRef(-1)

@@ -65,7 +65,11 @@ func echoOrEvents(t testing.TB) func(c *ServerConn, req []byte) Verdict {
 		for i := range n {
 			b := message(5, make([]byte, 4+i%500)...)
 			binary.NativeEndian.PutUint32(b[24:], uint32(i))
-			if err := c.Event(b); err != nil {
+			err := c.Event(b)
+			for ; err == unix.EAGAIN; err = c.Event(b) { // the client reads while this waits
+				time.Sleep(100 * time.Microsecond)
+			}
+			if err != nil {
 				t.Error("event", i, err)
 			}
 		}
@@ -73,9 +77,15 @@ func echoOrEvents(t testing.TB) func(c *ServerConn, req []byte) Verdict {
 	}
 }
 
-func TestInteropCClient(t *testing.T) {
+func TestInteropCClient(t *testing.T)       { testCClient(t, false) }
+func TestInteropCClientSocket(t *testing.T) { testCClient(t, true) }
+
+func testCClient(t *testing.T, sockets bool) {
 	peer := qbpeer(t)
 	h := startHost(t, echoOrEvents(t))
+	if sockets {
+		h.l.UseSockets()
+	}
 	out, err := exec.Command(peer, "client", h.l.Service(), "2000", "3000").CombinedOutput()
 	if err != nil || string(out) != "OK\n" {
 		t.Fatalf("%v: %s", err, out)
@@ -88,8 +98,11 @@ func TestInteropCClient(t *testing.T) {
 	}
 }
 
-func TestInteropCServer(t *testing.T) {
-	service, cmd := startPeer(t, "shm")
+func TestInteropCServer(t *testing.T)       { testCServer(t, "shm") }
+func TestInteropCServerSocket(t *testing.T) { testCServer(t, "socket") }
+
+func testCServer(t *testing.T, transport string) {
+	service, cmd := startPeer(t, transport)
 	ctx := context.Background()
 	c, err := Dial(ctx, service, 1<<20)
 	if err != nil {
@@ -118,7 +131,12 @@ func TestInteropCServer(t *testing.T) {
 	}
 
 	// The server dies: everything says so, and its files go with the last user.
-	dir := filepath.Dir(c.paths[0])
+	dir := ""
+	if c.dg != nil {
+		dir = filepath.Dir(c.dg.ctlPath)
+	} else {
+		dir = filepath.Dir(c.paths[0])
+	}
 	cmd.Process.Kill()
 	cmd.Wait()
 	if _, err := c.Event(ctx, -1); err != unix.ENOTCONN {
@@ -267,7 +285,8 @@ system {
 `
 
 // TestInteropDaemon asks a C daemon for a key.
-func TestInteropDaemon(t *testing.T) { testDaemon(t, "shm") }
+func TestInteropDaemon(t *testing.T)       { testDaemon(t, "shm") }
+func TestInteropDaemonSocket(t *testing.T) { testDaemon(t, "socket") }
 
 func testDaemon(t *testing.T, transport string) {
 	bin, err := exec.LookPath("corosync")

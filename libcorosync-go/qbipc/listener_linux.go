@@ -20,7 +20,7 @@ type Listener struct {
 	service string
 	fd      int
 	path    string // of a socket in the file system
-	kind    int32
+	kind    int32  // connection_type of new connections
 	scratch []byte // requests are copied here before anybody looks at them; one loop, one copy
 }
 
@@ -53,6 +53,10 @@ func Listen(service string) (*Listener, error) {
 	}
 	return &Listener{service: service, fd: fd, path: path, kind: typeSHM}, nil
 }
+
+// UseSockets makes the connections accepted from now on use datagram sockets instead of shared memory
+// (system.qb_ipc_type: socket).
+func (l *Listener) UseSockets() { l.kind = typeSocket }
 
 // Service is the name listened on.
 func (l *Listener) Service() string { return l.service }

@@ -129,7 +129,7 @@ func (h *host) run() {
 					if h.refuse != 0 {
 						p.Refuse(h.refuse)
 					} else if c, err := p.Accept(); err == nil {
-						h.conns[fd] = c
+						h.conns[c.Fd()] = c
 					} else if !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ENOSPC) {
 						h.t.Error("accept:", err)
 					}

@@ -3,6 +3,7 @@ package qbipc
 import (
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -38,6 +39,7 @@ type ServerConn struct {
 	files [3]ringFiles // response, event, request: the order of libqb's cleanup
 
 	request, response, event *ring.Ring
+	dg                       *serverDgram // instead, in the socket transport
 
 	fc          int32
 	answered    bool // the request being handled is off the ring already
@@ -76,35 +78,48 @@ func (l *Listener) newConn(p *Pending) (_ *ServerConn, err error) {
 			c.release()
 		}
 	}()
-	uid, gid := int(p.creds.UID), int(p.creds.GID)
-	if c.request, err = c.newRing(2, "request", ring.Reader, uid, gid); err != nil {
+	var answer authResponse
+	if l.kind == typeSocket {
+		answer, err = l.newDgramConn(c)
+	} else {
+		answer, err = l.newRings(c)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if c.response, err = c.newRing(0, "response", ring.Writer, uid, gid); err != nil {
+	if err = c.dir.HandOver(int(p.creds.UID), int(p.creds.GID)); err != nil {
 		return nil, err
 	}
-	if c.event, err = c.newRing(1, "event", ring.Writer, uid, gid); err != nil {
-		return nil, err
-	}
-	if err = c.dir.HandOver(uid, gid); err != nil {
-		return nil, err
-	}
-	answer := authResponse{
-		kind:       typeSHM,
-		maxMessage: want,
-		connection: uint64(p.fd) + 1,
-		request:    c.dir.Path() + "/" + c.files[2].base,
-		response:   c.dir.Path() + "/" + c.files[0].base,
-		event:      c.dir.Path() + "/" + c.files[1].base,
-	}.append(nil)
-	n, errno := send(p.fd, answer)
+	answer.maxMessage, answer.connection = want, uint64(p.fd)+1
+	msg := answer.append(nil)
+	n, errno := send(p.fd, msg)
 	if errno != 0 {
 		return nil, os.NewSyscallError("send", errno)
 	}
-	if n != len(answer) {
+	if n != len(msg) {
 		return nil, os.NewSyscallError("send", unix.ENOBUFS)
 	}
 	return c, nil
+}
+
+// newRings makes the files of the shared memory transport.
+func (l *Listener) newRings(c *ServerConn) (answer authResponse, err error) {
+	uid, gid := int(c.creds.UID), int(c.creds.GID)
+	if c.request, err = c.newRing(2, "request", ring.Reader, uid, gid); err != nil {
+		return answer, err
+	}
+	if c.response, err = c.newRing(0, "response", ring.Writer, uid, gid); err != nil {
+		return answer, err
+	}
+	if c.event, err = c.newRing(1, "event", ring.Writer, uid, gid); err != nil {
+		return answer, err
+	}
+	return authResponse{
+		kind:     typeSHM,
+		request:  c.dir.Path() + "/" + c.files[2].base,
+		response: c.dir.Path() + "/" + c.files[0].base,
+		event:    c.dir.Path() + "/" + c.files[1].base,
+	}, nil
 }
 
 func (c *ServerConn) newRing(i int, kind string, role ring.Role, uid, gid int) (*ring.Ring, error) {
@@ -122,8 +137,14 @@ func (c *ServerConn) newRing(i int, kind string, role ring.Role, uid, gid int) (
 	return f.r, err
 }
 
-// Fd is the setup socket: readable when requests wait or the client is gone.
-func (c *ServerConn) Fd() int { return c.fd }
+// Fd is readable when requests wait or the client is gone: the setup socket, or in the socket transport an epoll
+// instance, which shows a hang-up as readable too, and under flow control only that.
+func (c *ServerConn) Fd() int {
+	if c.dg != nil {
+		return c.dg.poll
+	}
+	return c.fd
+}
 
 // Credentials of the client, as the kernel gave them in the handshake.
 func (c *ServerConn) Credentials() Credentials { return c.creds }
@@ -154,6 +175,10 @@ func (c *ServerConn) protect(old bool, err *error) {
 		return
 	}
 	fault, ok := r.(interface{ Addr() uintptr })
+	if ok && c.dg != nil && shm.Contains(fault.Addr(), c.dg.ctl) {
+		*err = unix.EFAULT
+		return
+	}
 	if !ok || !shm.Contains(fault.Addr(), c.files[0].hdr, c.files[0].data, c.files[1].hdr, c.files[1].data,
 		c.files[2].hdr, c.files[2].data) {
 		panic(r)
@@ -171,6 +196,9 @@ func (c *ServerConn) protect(old bool, err *error) {
 func (c *ServerConn) ReadRequests(limit int, handle func(req []byte) Verdict) (n int, err error) {
 	if c.fd < 0 {
 		return 0, unix.EBADF
+	}
+	if c.dg != nil {
+		return c.readDgrams(limit, handle)
 	}
 	consumed := 0
 	idle := false // the ring was seen empty
@@ -228,10 +256,14 @@ func (c *ServerConn) consume() (err error) {
 	if c.answered {
 		return nil
 	}
-	defer c.protect(debug.SetPanicOnFault(true), &err)
-	c.request.Consume()
 	c.answered = true
 	c.handled++
+	if c.dg != nil {
+		c.dropDgram()
+		return c.count(ctlRequest, -1)
+	}
+	defer c.protect(debug.SetPanicOnFault(true), &err)
+	c.request.Consume()
 	return nil
 }
 
@@ -275,7 +307,14 @@ func (c *ServerConn) pendingRequests() (n int) {
 }
 
 // Pending is the number of requests the client says are waiting; a hint, it may lie.
-func (c *ServerConn) Pending() int { return c.pendingRequests() }
+func (c *ServerConn) Pending() (n int) {
+	if c.dg == nil {
+		return c.pendingRequests()
+	}
+	var err error
+	defer c.protect(debug.SetPanicOnFault(true), &err)
+	return int(atomic.LoadInt32(c.dg.ctl.sent(ctlRequest)))
+}
 
 // Respond answers the client's oldest unanswered request with a message given in parts. Within a handler it first
 // takes the request off the ring, so that the client finds room for its next one. EAGAIN: the response ring is full,
@@ -288,6 +327,12 @@ func (c *ServerConn) Respond(iov ...[]byte) (err error) {
 		if err := c.consume(); err != nil {
 			return err
 		}
+	}
+	if d := c.dg; d != nil {
+		if err = c.sendDgram(d.request, &d.responseTo, d.base+"-response", ctlResponse, iov); err == nil {
+			c.responses++
+		}
+		return err
 	}
 	defer c.protect(debug.SetPanicOnFault(true), &err)
 	wake, err := c.response.WriteParts(iov)
@@ -307,6 +352,12 @@ func (c *ServerConn) Respond(iov ...[]byte) (err error) {
 func (c *ServerConn) Event(iov ...[]byte) (err error) {
 	if c.fd < 0 {
 		return unix.EBADF
+	}
+	if d := c.dg; d != nil {
+		if err = c.sendDgram(d.event, &d.eventTo, d.base+"-event", ctlEvent, iov); err == nil {
+			c.events++
+		}
+		return err
 	}
 	defer c.protect(debug.SetPanicOnFault(true), &err)
 	wake, err := c.event.WriteParts(iov)
@@ -371,9 +422,12 @@ func (c *ServerConn) SetFlowControl(level int) (err error) {
 	if c.fc == int32(level) || c.fd < 0 {
 		return nil
 	}
-	defer c.protect(debug.SetPanicOnFault(true), &err)
 	c.fc = int32(level)
 	c.fcChanges++
+	if c.dg != nil {
+		return c.setDgramFlowControl()
+	}
+	defer c.protect(debug.SetPanicOnFault(true), &err)
 	c.request.SetUser(c.fc)
 	return nil
 }
@@ -388,6 +442,9 @@ func (c *ServerConn) Disconnect() {
 		unix.Shutdown(c.fd, unix.SHUT_RDWR)
 		unix.Close(c.fd)
 		c.fd = -1
+		if c.dg != nil {
+			c.dg.close()
+		}
 	}
 }
 
@@ -403,6 +460,10 @@ func (c *ServerConn) release() {
 		return
 	}
 	names := make([]string, 0, 2*len(c.files))
+	if c.dg != nil {
+		c.dg.close()
+		names = append(names, c.dg.controlFile)
+	}
 	for i := range c.files {
 		f := &c.files[i]
 		if f.r != nil {
@@ -418,6 +479,9 @@ func (c *ServerConn) release() {
 		shm.Unmap(c.files[i].hdr)
 		shm.Unmap(c.files[i].data)
 		c.files[i] = ringFiles{}
+	}
+	if c.dg != nil {
+		c.dg.unmap()
 	}
 }
 

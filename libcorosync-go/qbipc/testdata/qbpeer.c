@@ -133,8 +133,16 @@ static int32_t message_fn(qb_ipcs_connection_t *c, void *data, size_t size)
 		for (i = 0; i < n; i++) {
 			set(&out, 5, 4 + i % 500);
 			memcpy(out.body, &(int){ i }, 4);
-			if (qb_ipcs_event_send(c, &out, out.h.size) < 0) {
-				fail("event_send", i, 0);
+			for (;;) {
+				ssize_t res = qb_ipcs_event_send(c, &out, out.h.size);
+
+				if (res >= 0) {
+					break;
+				}
+				if (res != -EAGAIN && res != -ENOBUFS) {
+					fail("event_send", i, res);
+				}
+				usleep(200);
 			}
 		}
 		return 0;
