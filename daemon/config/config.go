@@ -350,7 +350,8 @@ func IsParam(key string) bool {
 func (p *Params) validate(m *icmap.Map, at Origin) []string {
 	var bad []string
 	low := func(key, name string, n, least uint32) {
-		if n < least {
+		// A default that is too low follows from an error already told.
+		if n < least && (len(bad) == 0 || m.Has(key)) {
 			bad = append(bad, fmt.Sprintf("The %s parameter (%d ms) may not be less than (%d ms).%s", name, n, least, at.of(key)))
 		}
 	}
@@ -362,13 +363,13 @@ func (p *Params) validate(m *icmap.Map, at Origin) []string {
 	}
 	if _, err := m.GetUint32("totem.token_retransmit"); err == nil {
 		low("totem.token_retransmit", "token retransmit timeout", p.TokenRetransmitMs, minTimeoutMs)
-	} else if p.TokenRetransmitMs < minTimeoutMs {
+	} else if p.TokenRetransmitMs < minTimeoutMs && len(bad) == 0 {
 		bad = append(bad, "Not appropriate token or token_retransmits_before_loss_const value set")
 	}
 	low("totem.hold", "token hold timeout", p.HoldMs, minHoldMs)
 	low("totem.join", "join timeout", p.JoinMs, minTimeoutMs)
 	low("totem.consensus", "consensus timeout", p.ConsensusMs, minTimeoutMs)
-	if p.ConsensusMs < p.JoinMs {
+	if p.ConsensusMs < p.JoinMs && p.ConsensusMs >= minTimeoutMs {
 		bad = append(bad, fmt.Sprintf("The consensus timeout parameter (%d ms) may not be less than join timeout (%d ms).%s",
 			p.ConsensusMs, p.JoinMs, at.of("totem.join")))
 	}

@@ -208,3 +208,13 @@ var fixedKeys = []string{
 
 // reloadPrefixes are the sections whose vanished keys a reload deletes, in order.
 var reloadPrefixes = []string{"logging.", "totem.", "nodelist.", "quorum.", "uidgid.config.", "nozzle."}
+
+// Values lists the texts that a key of the schema allows; nil for any.
+func Values(key string) []string {
+	for i := range Schema {
+		if Schema[i].Name == key {
+			return Schema[i].Values
+		}
+	}
+	return nil
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -172,7 +173,11 @@ func (c *Crypto) read(m *icmap.Map, env Env) error {
 	}
 	key, err := env.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("Could not open %s: %s", path, reason(err))
+		verb := "open"
+		if pe := (*fs.PathError)(nil); errors.As(err, &pe) && pe.Op == "read" {
+			verb = "read"
+		}
+		return fmt.Errorf("Could not %s %s: %s", verb, path, reason(err))
 	}
 	if len(key) < keyMinBytes {
 		return fmt.Errorf("Could only read %d bits of minimum %d bits from %s.", len(key)*8, keyMinBytes*8, path)
