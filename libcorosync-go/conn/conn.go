@@ -30,6 +30,10 @@ const (
 type Options struct {
 	MaxMessage int      // bytes; 0 means DefaultMaxMessage
 	Protocol   Protocol // Auto unless a protocol is wanted by name
+	// BatchEvents saves a system call per event. It is for a caller who calls Event until it says EAGAIN before
+	// anybody polls Fd; until then Fd may be readable although no event waits. Do not set it where Fd is given to
+	// an application that polls it and then takes a single event.
+	BatchEvents bool
 }
 
 // Bulk classes a send by the flow-control level that holds it back.
@@ -123,6 +127,7 @@ func dialQB(ctx context.Context, service string, o Options) (Transport, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.BatchEvents(o.BatchEvents)
 	return c, nil
 }
 

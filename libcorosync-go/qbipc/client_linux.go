@@ -24,6 +24,8 @@ const (
 	// reclaimTries times reclaimPause bounds the wait for a server that has answered and not yet made room.
 	reclaimTries = 20
 	reclaimPause = 50 * time.Microsecond
+	// settleBytes is how many bytes of events may stay unread in batch mode; the socket holds about 278.
+	settleBytes = 128
 	// serviceMax is the longest service name libqb's file names allow.
 	serviceMax = 235
 )
@@ -49,6 +51,8 @@ type Client struct {
 	wake   atomic.Int32 // eventfd+1 that ends a wait for events, made when first needed
 	joined []byte       // an event that crossed the end of its ring
 	taken  bool
+	batch  bool // bytes of events are received when the ring is empty
+	debt   int  // events taken whose byte is still to be received
 }
 
 // Dial connects to a service ("cmap", ...) and asks for messages of maxMessage bytes. ctx bounds the handshake. Errors
@@ -409,7 +413,11 @@ func (c *Client) Event(ctx context.Context, timeout time.Duration) ([]byte, erro
 	case err != nil:
 		return nil, err
 	}
-	c.takeByte()
+	if c.debt++; !c.batch {
+		c.takeByte()
+	} else if c.debt >= settleBytes {
+		c.settle()
+	}
 	c.taken = true
 	if len(tail) == 0 {
 		return head, nil
@@ -423,12 +431,15 @@ func (c *Client) noEvent() error {
 	if c.down.Load() || c.lost.Load() {
 		return unix.ENOTCONN
 	}
+	if c.debt > 0 {
+		c.settle()
+	}
 	switch ready := poll1(c.fd, unix.POLLIN); {
 	case ready&hangup != 0:
 		c.lost.Store(true)
 		return unix.ENOTCONN
 	case ready&unix.POLLIN != 0 && c.event.Sem().Value() == 0:
-		c.dropByte()
+		c.settle()
 	}
 	return unix.EAGAIN
 }
@@ -450,6 +461,9 @@ func (c *Client) awaitEvent(ctx context.Context, timeout time.Duration) (head, t
 		if c.down.Load() {
 			return nil, nil, unix.ENOTCONN
 		}
+		if c.debt > 0 {
+			c.settle()
+		}
 		ready := waitReadable(c.fd, wake, timeout)
 		if head, tail, err = c.event.Peek(); err != ring.ErrEmpty {
 			return head, tail, err
@@ -459,7 +473,7 @@ func (c *Client) awaitEvent(ctx context.Context, timeout time.Duration) (head, t
 			return nil, nil, unix.ENOTCONN
 		}
 		if ready&unix.POLLIN != 0 {
-			c.dropByte()
+			c.settle()
 		}
 		if timeout > 0 {
 			if timeout = time.Until(deadline); timeout <= 0 {
@@ -469,32 +483,39 @@ func (c *Client) awaitEvent(ctx context.Context, timeout time.Duration) (head, t
 	}
 }
 
-// dropByte takes a byte no event came with, so that nobody spins on it.
-func (c *Client) dropByte() {
-	var b [1]byte
-	if n, errno := recv(c.fd, b[:]); n == 0 && errno == 0 {
-		c.lost.Store(true)
+// settle receives the bytes that belong to events already taken, as far as they have come. A readable descriptor
+// without event or debt has a byte that nothing came with, or its end: one byte is read then, so that nobody spins.
+func (c *Client) settle() {
+	var b [settleBytes]byte
+	for {
+		n, errno := recv(c.fd, b[:min(max(c.debt, 1), len(b))])
+		switch {
+		case errno == unix.EINTR:
+			continue
+		case errno == 0 && n == 0:
+			c.lost.Store(true)
+		case errno == 0:
+			if c.debt = max(0, c.debt-n); c.debt > 0 {
+				continue
+			}
+		}
+		return
 	}
 }
 
 // takeByte receives the byte that belongs to an event, exactly one, so that the descriptor is readable as long as
 // events wait. The server sends it after the event; it may be on its way.
 func (c *Client) takeByte() {
-	var b [1]byte
-	for range 2 {
-		n, errno := recv(c.fd, b[:])
-		if errno == 0 {
-			if n == 0 {
-				c.lost.Store(true)
-			}
-			return
-		}
-		if errno != unix.EAGAIN && errno != unix.EINTR {
-			return
-		}
+	if c.settle(); c.debt > 0 && !c.lost.Load() {
 		waitReadable(c.fd, -1, byteWait)
+		c.settle()
 	}
 }
+
+// BatchEvents makes Event receive the bytes of events when the ring is empty, all at once, instead of one with each
+// event. It is for a caller who takes events until there are none before the descriptor is polled: until then the
+// descriptor may be readable without an event.
+func (c *Client) BatchEvents(on bool) { c.batch = on }
 
 // ReleaseEvent gives the last event's place in the ring back.
 func (c *Client) ReleaseEvent() {

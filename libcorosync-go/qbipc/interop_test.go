@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,7 +85,7 @@ func testCClient(t *testing.T, sockets bool) {
 	peer := qbpeer(t)
 	h := startHost(t, echoOrEvents(t))
 	if sockets {
-		h.l.UseSockets()
+		h.do(h.l.UseSockets)
 	}
 	out, err := exec.Command(peer, "client", h.l.Service(), "2000", "3000").CombinedOutput()
 	if err != nil || string(out) != "OK\n" {
@@ -254,6 +255,72 @@ func TestInteropTools(t *testing.T) {
 	h = startHostAt(t, "cmap", unix.EACCES, echo)
 	if out, _ := exec.Command(cmapctl, "-g", "x").CombinedOutput(); !strings.Contains(string(out), "CS_ERR_ACCESS") {
 		t.Errorf("%s", out)
+	}
+}
+
+// TestInteropUser: a client that is not root owns its files and can open them.
+func TestInteropUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root to become somebody else")
+	}
+	peer := qbpeer(t)
+	for dir := filepath.Dir(peer); strings.Contains(dir, t.Name()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seen Credentials
+	h := startHost(t, func(c *ServerConn, req []byte) Verdict { seen = c.Credentials(); return echo(c, req) })
+	cmd := exec.Command(peer, "client", h.l.Service(), "200", "0")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 12345, Gid: 23456}}
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "OK\n" {
+		t.Fatalf("%v: %s", err, out)
+	}
+	h.do(func() {
+		if int(seen.PID) != cmd.Process.Pid || seen.UID != 12345 || seen.GID != 23456 {
+			t.Error(seen)
+		}
+	})
+}
+
+// TestInteropFilesystemSockets: with the host's marker, both sides meet in SocketDir.
+func TestInteropFilesystemSockets(t *testing.T) {
+	peer := qbpeer(t)
+	if !inNamespace(t) {
+		return
+	}
+	over := t.TempDir()
+	if err := unix.Mount("none", over, "tmpfs", 0, ""); err != nil {
+		t.Skip("mount: ", err)
+	}
+	defer unix.Unmount(over, unix.MNT_DETACH)
+	os.MkdirAll(over+"/up/libqb", 0o755)
+	os.Mkdir(over+"/work", 0o755)
+	os.WriteFile(over+"/up/libqb/force-filesystem-sockets", nil, 0o644)
+	if err := unix.Mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir="+over+"/up,workdir="+over+"/work"); err != nil {
+		t.Skip("overlay: ", err)
+	}
+	for _, sockets := range []bool{false, true} {
+		h := startHost(t, echoOrEvents(t))
+		if sockets {
+			h.do(h.l.UseSockets)
+		}
+		path := SocketDir + "/" + h.l.Service()
+		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o777 {
+			t.Error(st, err)
+		}
+		if out, err := exec.Command(peer, "client", h.l.Service(), "200", "200").CombinedOutput(); err != nil || string(out) != "OK\n" {
+			t.Errorf("%v: %s", err, out)
+		}
+		serves(t, h)
+		h.stop()
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Error("socket stays")
+		}
+		if left, _ := filepath.Glob("/dev/shm/qb-*"); len(left) != 0 {
+			t.Error("left behind:", left)
+		}
 	}
 }
 

@@ -248,7 +248,10 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-func TestEvents(t *testing.T) {
+func TestEvents(t *testing.T)      { testEvents(t, false) }
+func TestEventsBatch(t *testing.T) { testEvents(t, true) }
+
+func testEvents(t *testing.T, batch bool) {
 	h := startHost(t, func(c *ServerConn, req []byte) Verdict {
 		n := int(cabi.U32(req, 24))
 		for i := range n {
@@ -262,6 +265,7 @@ func TestEvents(t *testing.T) {
 	})
 	c := dial(t, h)
 	defer c.Close()
+	c.BatchEvents(batch)
 	const n = 2000 // more bytes than the socket holds
 	req := message(0, 0, 0, 0, 0)
 	binary.NativeEndian.PutUint32(req[24:], n)
@@ -292,6 +296,67 @@ func TestEvents(t *testing.T) {
 	}
 	if err := c.Send(1, [][]byte{req}); err != unix.ENOTCONN {
 		t.Error(err)
+	}
+}
+
+// TestBothAtOnce has a requester and a dispatcher on each of several connections, over both transports.
+func TestBothAtOnce(t *testing.T) {
+	for _, sockets := range []bool{false, true} {
+		h := startHost(t, func(c *ServerConn, req []byte) Verdict {
+			if c.Respond(req) != nil {
+				return Stop
+			}
+			for c.Event(req) == unix.EAGAIN {
+				time.Sleep(10 * time.Microsecond)
+			}
+			return Next
+		})
+		if sockets {
+			h.do(h.l.UseSockets)
+		}
+		const n = 2000
+		done := make(chan error)
+		for k := range 3 {
+			c := dial(t, h)
+			c.BatchEvents(k == 1)
+			t.Cleanup(func() { c.Close() })
+			go func() {
+				var reply []byte
+				for i := range n {
+					err := c.Send(1, [][]byte{message(int32(i), make([]byte, i%100)...)})
+					if err == nil {
+						reply, err = c.Receive(context.Background(), reply[:0])
+					}
+					if err == nil && cabi.I32(reply, 0) != int32(i) {
+						err = errors.New("wrong reply")
+					}
+					if err != nil {
+						done <- err
+						return
+					}
+				}
+				done <- nil
+			}()
+			go func() {
+				for i := range n {
+					b, err := c.Event(context.Background(), 10*time.Second)
+					if err == nil && cabi.I32(b, 0) != int32(i) {
+						err = errors.New("wrong event")
+					}
+					if err != nil {
+						done <- err
+						return
+					}
+					c.ReleaseEvent()
+				}
+				done <- nil
+			}()
+		}
+		for range 6 {
+			if err := <-done; err != nil {
+				t.Fatal(sockets, err)
+			}
+		}
 	}
 }
 
