@@ -92,6 +92,13 @@ type Syncer interface {
 	SyncAbort()
 }
 
+// SyncCompleter is implemented by engines that put off messages until the synchronisation is over: SyncComplete is called
+// when all services are synchronised and the ordinary send queue is in use again. What was queued there before the
+// membership change goes out ahead of what is sent now.
+type SyncCompleter interface {
+	SyncComplete()
+}
+
 // ConfchgWatcher is implemented by engines that want the raw configuration changes.
 type ConfchgWatcher interface {
 	Confchg(c *totem.Configuration)

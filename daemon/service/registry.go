@@ -23,6 +23,7 @@ type Loaded struct {
 	exec    []execFunc
 	sync    Syncer
 	confchg ConfchgWatcher
+	ended   SyncCompleter
 	api     *engineAPI
 }
 
@@ -44,6 +45,7 @@ func (r *Router) Load(e Engine) error {
 	s := &Loaded{Info: in, Engine: e}
 	s.sync, _ = e.(Syncer)
 	s.confchg, _ = e.(ConfchgWatcher)
+	s.ended, _ = e.(SyncCompleter)
 	s.api = &engineAPI{Router: r, s: s, log: r.cfg.Logs.Logger(in.Subsys)}
 	if err := e.Init(s.api); err != nil {
 		return fmt.Errorf("service %q: %w", in.Short, err)

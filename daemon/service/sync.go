@@ -52,6 +52,11 @@ func (r *Router) SyncComplete() {
 	r.ready = true
 	r.flowChanged()
 	r.cfg.Ring.TransAck()
+	for _, s := range r.services {
+		if s != nil && s.ended != nil {
+			s.ended.SyncComplete()
+		}
+	}
 	if first && r.cfg.OnReady != nil {
 		r.cfg.OnReady()
 	}

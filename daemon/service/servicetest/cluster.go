@@ -260,6 +260,8 @@ type Ring struct {
 	Reserved, MaxReserved int
 	// Acks counts TransAck.
 	Acks int
+	// Sink makes Multicast drop everything, for measurements.
+	Sink bool
 }
 
 type queued struct {
@@ -269,6 +271,9 @@ type queued struct {
 
 // Multicast queues a message.
 func (r *Ring) Multicast(group string, _ totem.Guarantee, parts [][]byte) error {
+	if r.Sink {
+		return nil
+	}
 	m := queued{group: group, msg: slices.Concat(parts...)}
 	switch {
 	case r.NoRoom:
@@ -315,6 +320,15 @@ func (r *Ring) OnTokenSent(fn func()) { r.tokenSent = fn }
 
 // Poke makes the next rotation count as movement.
 func (r *Ring) Poke() { r.poked = true }
+
+// Waiting returns the messages that wait for the token.
+func (r *Ring) Waiting() [][]byte {
+	var list [][]byte
+	for _, q := range slices.Concat(r.normal, r.trans) {
+		list = append(list, q.msg)
+	}
+	return list
+}
 
 // Queued is the number of messages that wait for the token.
 func (r *Ring) Queued() int { return len(r.normal) + len(r.trans) }
