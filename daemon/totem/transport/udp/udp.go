@@ -62,6 +62,7 @@ type Transport struct {
 	handler transport.Handler
 	monitor *netif.Monitor
 	link    transport.Link
+	listen  func(netip.AddrPort, dgram.Options) (int, error) // dgram.Listen, except in tests
 
 	members []transport.Member
 	peers   []peer
@@ -90,7 +91,7 @@ func New(l *loop.Loop, log logsys.Logger, cfg Config) (*Transport, error) {
 	if cfg.TTL < 0 || cfg.TTL > 255 {
 		return nil, fmt.Errorf("udp: time to live %d is not within 0 to 255", cfg.TTL)
 	}
-	t := &Transport{cfg: cfg, group: cfg.Group.Unmap(), loop: l, log: log,
+	t := &Transport{cfg: cfg, group: cfg.Group.Unmap(), loop: l, log: log, listen: dgram.Listen,
 		send: -1, mcast: -1, token: -1, rx: dgram.NewReceiver(batchSize)}
 	switch bind4 := cfg.Bind.Unmap().Is4(); {
 	case cfg.Broadcast && !bind4:
@@ -144,15 +145,15 @@ func (t *Transport) open(s netif.State) (err error) {
 	o := dgram.Options{ReuseAddr: true, Priority: priority, Scope: uint32(s.Index),
 		RecvBuffer: socketBuffer, SendBuffer: socketBuffer}
 	o.Setup = func(fd int) error { return t.setupSend(fd, s) }
-	if t.send, err = dgram.Listen(netip.AddrPortFrom(s.Addr, t.cfg.Port-1), o); err != nil {
+	if t.send, err = t.listen(netip.AddrPortFrom(s.Addr, t.cfg.Port-1), o); err != nil {
 		return err
 	}
 	o.Setup = nil
-	if t.token, err = dgram.Listen(netip.AddrPortFrom(s.Addr, t.cfg.Port), o); err != nil {
+	if t.token, err = t.listen(netip.AddrPortFrom(s.Addr, t.cfg.Port), o); err != nil {
 		return err
 	}
 	o.Setup = func(fd int) error { return t.setupReceive(fd, s) }
-	if t.mcast, err = dgram.Listen(netip.AddrPortFrom(t.group, t.cfg.Port), o); err != nil {
+	if t.mcast, err = t.listen(netip.AddrPortFrom(t.group, t.cfg.Port), o); err != nil {
 		return err
 	}
 	if t.watchMcast, err = t.loop.Watch(t.mcast, loop.Readable, loop.High, t.readable); err != nil {

@@ -57,6 +57,7 @@ type Transport struct {
 	handler transport.Handler
 	monitor *netif.Monitor
 	link    transport.Link
+	listen  func(netip.AddrPort, dgram.Options) (int, error) // dgram.Listen, except in tests
 
 	members []transport.Member
 	peers   []peer // the members except this node that have an address
@@ -81,7 +82,7 @@ func New(l *loop.Loop, log logsys.Logger, cfg Config) (*Transport, error) {
 	if !cfg.Bind.IsValid() {
 		return nil, errors.New("udpu: no address to bind")
 	}
-	t := &Transport{cfg: cfg, loop: l, log: log, fd: -1, rx: dgram.NewReceiver(batchSize)}
+	t := &Transport{cfg: cfg, loop: l, log: log, listen: dgram.Listen, fd: -1, rx: dgram.NewReceiver(batchSize)}
 	t.rx.Accept = t.accept
 	return t, nil
 }
@@ -119,7 +120,7 @@ func (t *Transport) interfaceChanged(s netif.State) {
 }
 
 func (t *Transport) open(s netif.State) error {
-	fd, err := dgram.Listen(netip.AddrPortFrom(s.Addr, t.cfg.Port), dgram.Options{
+	fd, err := t.listen(netip.AddrPortFrom(s.Addr, t.cfg.Port), dgram.Options{
 		RecvBuffer: socketBuffer,
 		SendBuffer: socketBuffer,
 		Priority:   priority,
