@@ -30,10 +30,6 @@ const (
 type Options struct {
 	MaxMessage int      // bytes; 0 means DefaultMaxMessage
 	Protocol   Protocol // Auto unless a protocol is wanted by name
-	// BatchEvents saves a system call per event. It is for a caller who calls Event until it says EAGAIN before
-	// anybody polls Fd; until then Fd may be readable although no event waits. Do not set it where Fd is given to
-	// an application that polls it and then takes a single event.
-	BatchEvents bool
 }
 
 // Bulk classes a send by the flow-control level that holds it back.
@@ -67,6 +63,9 @@ type Transport interface {
 	// into shared memory, valid until ReleaseEvent. EAGAIN: none came; ENOTCONN.
 	Event(ctx context.Context, timeout time.Duration) ([]byte, error)
 	ReleaseEvent()
+	// BatchEvents announces that events will be taken until there are none, so that what Fd shows need not follow
+	// each of them; switched off, Fd is exact again. Called under Event's lock.
+	BatchEvents(on bool)
 	// Shutdown ends the conversation: waiting calls return ENOTCONN, later ones too. Memory stays mapped.
 	Shutdown()
 	Connected() bool
@@ -127,7 +126,6 @@ func dialQB(ctx context.Context, service string, o Options) (Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.BatchEvents(o.BatchEvents)
 	return c, nil
 }
 
@@ -237,6 +235,15 @@ func (c *Conn) ReleaseEvent() {
 		return
 	}
 	c.t.ReleaseEvent()
+}
+
+// batch wraps a run of Event calls, which then cost a system call less each.
+func (c *Conn) batch(on bool) {
+	c.evMu.Lock()
+	defer c.evMu.Unlock()
+	if !c.isClosing() {
+		c.t.BatchEvents(on)
+	}
 }
 
 // Fd is the descriptor that polls readable when an event waits or the daemon is gone. It stays the connection's.

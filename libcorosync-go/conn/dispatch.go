@@ -28,6 +28,10 @@ func (c *Conn) Dispatch(ctx context.Context, mode Mode, handle func(event []byte
 	if mode < One || mode > OneNonblocking {
 		return syscall.EINVAL
 	}
+	if mode == All || mode == Blocking {
+		c.batch(true)
+		defer c.batch(false)
+	}
 	for {
 		var event []byte
 		var err error

@@ -514,8 +514,13 @@ func (c *Client) takeByte() {
 
 // BatchEvents makes Event receive the bytes of events when the ring is empty, all at once, instead of one with each
 // event. It is for a caller who takes events until there are none before the descriptor is polled: until then the
-// descriptor may be readable without an event.
-func (c *Client) BatchEvents(on bool) { c.batch = on }
+// descriptor may be readable without an event. Switching it off makes the descriptor exact again.
+func (c *Client) BatchEvents(on bool) {
+	c.batch = on
+	if !on && c.debt > 0 {
+		c.takeByte()
+	}
+}
 
 // ReleaseEvent gives the last event's place in the ring back.
 func (c *Client) ReleaseEvent() {

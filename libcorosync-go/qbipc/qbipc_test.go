@@ -266,6 +266,13 @@ func testEvents(t *testing.T, batch bool) {
 	c := dial(t, h)
 	defer c.Close()
 	c.BatchEvents(batch)
+	if batch {
+		defer func() {
+			if c.debt != 0 {
+				t.Error("bytes owed:", c.debt)
+			}
+		}()
+	}
 	const n = 2000 // more bytes than the socket holds
 	req := message(0, 0, 0, 0, 0)
 	binary.NativeEndian.PutUint32(req[24:], n)
