@@ -63,9 +63,6 @@ type Transport interface {
 	// into shared memory, valid until ReleaseEvent. EAGAIN: none came; ENOTCONN.
 	Event(ctx context.Context, timeout time.Duration) ([]byte, error)
 	ReleaseEvent()
-	// BatchEvents announces that events will be taken until there are none, so that what Fd shows need not follow
-	// each of them; switched off, Fd is exact again. Called under Event's lock.
-	BatchEvents(on bool)
 	// Shutdown ends the conversation: waiting calls return ENOTCONN, later ones too. Memory stays mapped.
 	Shutdown()
 	Connected() bool
@@ -73,6 +70,10 @@ type Transport interface {
 	MaxMessage() int
 	Close() error
 }
+
+// batcher is a Transport that gains from knowing that events will be taken until there are none, so that what Fd shows
+// need not follow each of them; switched off, Fd is exact again. Called under Event's lock.
+type batcher interface{ BatchEvents(on bool) }
 
 // Conn is a connection. Errors of its methods wrap an errno; cserr.From maps them as the C libraries do.
 type Conn struct {
@@ -241,8 +242,8 @@ func (c *Conn) ReleaseEvent() {
 func (c *Conn) batch(on bool) {
 	c.evMu.Lock()
 	defer c.evMu.Unlock()
-	if !c.isClosing() {
-		c.t.BatchEvents(on)
+	if b, ok := c.t.(batcher); ok && !c.isClosing() {
+		b.BatchEvents(on)
 	}
 }
 

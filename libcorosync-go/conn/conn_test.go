@@ -71,13 +71,12 @@ func (f *fake) Event(ctx context.Context, timeout time.Duration) ([]byte, error)
 	}
 }
 
-func (f *fake) BatchEvents(bool) {}
-func (f *fake) ReleaseEvent()    { f.freed++ }
-func (f *fake) Shutdown()        { f.once.Do(func() { close(f.down) }) }
-func (f *fake) Connected() bool  { return true }
-func (f *fake) Fd() int          { return 7 }
-func (f *fake) MaxMessage() int  { return 100 }
-func (f *fake) Close() error     { f.closed++; return nil }
+func (f *fake) ReleaseEvent()   { f.freed++ }
+func (f *fake) Shutdown()       { f.once.Do(func() { close(f.down) }) }
+func (f *fake) Connected() bool { return true }
+func (f *fake) Fd() int         { return 7 }
+func (f *fake) MaxMessage() int { return 100 }
+func (f *fake) Close() error    { f.closed++; return nil }
 
 func TestRequest(t *testing.T) {
 	f := newFake()
