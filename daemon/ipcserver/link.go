@@ -60,10 +60,14 @@ func (p qbPending) Accept() (link, error) {
 	return c, nil
 }
 
-func listenQB(service string) (listener, error) {
+// listenQB opens a libqb endpoint; sockets selects datagram sockets instead of shared memory for its connections.
+func listenQB(service string, sockets bool) (listener, error) {
 	l, err := qbipc.Listen(service)
 	if err != nil {
 		return nil, err
+	}
+	if sockets {
+		l.UseSockets()
 	}
 	return qbListener{l}, nil
 }

@@ -46,6 +46,8 @@ type Config struct {
 	Router Router
 	DB     *icmap.Map // keys uidgid.*
 	Log    logsys.Logger
+	// Sockets makes clients exchange messages over datagram sockets instead of shared memory (system.qb_ipc_type: socket).
+	Sockets bool
 	// MaxQueueBytes bounds the waiting events of one connection; zero means DefaultMaxQueueBytes.
 	MaxQueueBytes int
 	// OnConn, optional, is told of connections that come and go, with the prefix of their statistics.
@@ -123,7 +125,7 @@ func (s *Server) Open(svc *service.Loaded) error {
 		return nil
 	}
 	s.log.Debugf("Initializing IPC on %s [%d]", svc.Short, svc.ID)
-	l, err := listenQB(svc.Short)
+	l, err := listenQB(svc.Short, s.cfg.Sockets)
 	if err != nil {
 		s.log.Errorf("Can't initialize IPC")
 		return err
