@@ -113,8 +113,8 @@ func (c *Cluster) WaitRing(d time.Duration, ids ...int) string {
 		for _, id := range want {
 			n := c.Node(id)
 			if n.proc != nil && !n.proc.Running() {
-				code, _ := n.proc.Wait(0)
-				return fmt.Errorf("%s: daemon has ended (%d): %s", n.Name, code, tail(n.proc.Log, 5))
+				code, _ := n.proc.Wait(time.Second)
+				c.t.Fatalf("%s: daemon has ended (%d): %s", n.Name, code, tail(n.proc.Log, 5))
 			}
 			st, err := n.Status()
 			if err != nil {
