@@ -249,7 +249,7 @@ func (c *Cluster) saveLogs() {
 			}
 		}
 		for _, f := range []string{"log/corosync/corosync.log", "log/daemon.out"} {
-			if s := tail(filepath.Join(n.dir, f), 25); s != "" {
+			if s := tail(filepath.Join(n.dir, f), 12); s != "" {
 				c.t.Logf("%s %s ends:\n%s", n.Name, f, s)
 			}
 		}
