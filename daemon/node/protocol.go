@@ -1,0 +1,56 @@
+package node
+
+import (
+	"fmt"
+
+	"github.com/corosync-go/corosync/daemon/config"
+	"github.com/corosync-go/corosync/daemon/logsys"
+	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/daemon/totem/srp"
+)
+
+// protocol takes the parameters of the ring protocol from the configuration.
+func (n *Node) protocol(c *config.Config) srp.Config {
+	t := &c.Totem
+	return srp.Config{
+		NodeID:                      totem.NodeID(c.NodeID),
+		NetMTU:                      frameMTU(c),
+		Token:                       t.Token(),
+		TokenWarning:                int(t.TokenWarningPct),
+		TokenRetransmit:             t.TokenRetransmit(),
+		Hold:                        t.Hold(),
+		Join:                        t.Join(),
+		SendJoin:                    t.SendJoin(),
+		Consensus:                   t.Consensus(),
+		Merge:                       t.Merge(),
+		FailRecvConst:               int(t.FailRecvRotations),
+		SeqnoUnchangedConst:         int(t.SeqnoUnchanged),
+		HeartbeatFailuresAllowed:    int(t.HeartbeatFailures),
+		MaxNetworkDelay:             t.MaxNetworkDelay(),
+		WindowSize:                  int(t.WindowMsgs),
+		MaxMessages:                 int(t.MaxMsgs),
+		MissCountConst:              int(t.MissCount),
+		CancelTokenHoldOnRetransmit: t.CancelHoldOnRetrans != 0,
+		Check:                       n.env.Check,
+	}
+}
+
+// logParameters logs the protocol parameters as 3.1 does at start, for whoever compares nodes.
+func (n *Node) logParameters(log logsys.Logger) {
+	t := &n.config.Totem
+	for _, line := range []string{
+		fmt.Sprintf("Token Timeout (%d ms) retransmit timeout (%d ms)", t.TokenMs, t.TokenRetransmitMs),
+		fmt.Sprintf("token hold (%d ms) retransmits before loss (%d retrans)", t.HoldMs, t.TokenRetransmits),
+		fmt.Sprintf("join (%d ms) send_join (%d ms) consensus (%d ms) merge (%d ms)",
+			t.JoinMs, t.SendJoinMs, t.ConsensusMs, t.MergeMs),
+		fmt.Sprintf("downcheck (%d ms) fail to recv const (%d msgs)", t.DowncheckMs, t.FailRecvRotations),
+		fmt.Sprintf("seqno unchanged const (%d rotations) Maximum network MTU %d", t.SeqnoUnchanged, frameMTU(n.config)),
+		fmt.Sprintf("window size per rotation (%d messages) maximum messages per rotation (%d messages)",
+			t.WindowMsgs, t.MaxMsgs),
+		fmt.Sprintf("missed count const (%d messages)", t.MissCount),
+		fmt.Sprintf("heartbeat_failures_allowed (%d)", t.HeartbeatFailures),
+		fmt.Sprintf("max_network_delay (%d ms)", t.MaxNetworkDelayMs),
+	} {
+		log.Debugf("%s", line)
+	}
+}

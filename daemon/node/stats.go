@@ -1,0 +1,50 @@
+package node
+
+import (
+	"time"
+
+	"github.com/corosync-go/corosync/daemon/clock"
+	"github.com/corosync-go/corosync/daemon/stats"
+)
+
+// newStats registers the readers of the statistics map.
+func (n *Node) newStats() *stats.Registry {
+	r := stats.New()
+	r.Register(stats.PrefixPG, func(o *stats.Out) {
+		free, reserved := n.driver.Queue()
+		stats.PG(o, uint32(free), uint32(reserved))
+	})
+	r.Register(stats.PrefixSRP, func(o *stats.Out) {
+		s := n.driver.Stats()
+		stats.SRP(o, &s.SRP, uint32(s.Transport.MulticastErrors))
+	})
+	r.OnClear("totem", n.driver.ClearStats)
+	if n.ipc != nil {
+		r.Register(stats.PrefixIPC, func(o *stats.Out) { stats.IPC(o, n.ipc) })
+		r.OnClear("ipc", n.ipc.ClearStats)
+	}
+	return r
+}
+
+// watchSchedule looks every third of the token timeout whether the loop came round in time. A turn that is late by more
+// than 0.8 of the token timeout is logged and recorded: other nodes may have declared this one failed.
+func (n *Node) watchSchedule() {
+	const late = 0.8
+	last := n.env.Turns.Now()
+	var alarm clock.Alarm
+	alarm = n.env.Turns.NewAlarm(func() {
+		now := n.env.Turns.Now()
+		token := n.config.Totem.Token()
+		if limit := time.Duration(late * float64(token)); now.Sub(last) > limit {
+			delay := now.Sub(last)
+			n.log.Warningf("Corosync main process was not scheduled (@%d) for %.4f ms (threshold is %.4f ms). Consider token timeout increase.",
+				time.Now().UnixMilli(), millis(delay), millis(limit))
+			n.stats.ScheduleMiss(time.Now(), delay)
+		}
+		last = now
+		alarm.Set(now.Add(token / 3))
+	})
+	alarm.Set(last.Add(n.config.Totem.Token() / 3))
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
