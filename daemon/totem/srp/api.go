@@ -120,7 +120,7 @@ type Output struct {
 	From    totem.NodeID
 	N       int
 	Seq     uint64
-	// Frame is valid until the next input. A frame with Loop must be copied, unless it is handed in by the next Step.
+	// Frame is valid until the next input; so a frame with Loop must be copied.
 	Frame []byte
 	// Configuration and its lists are valid until the next input.
 	Configuration *totem.Configuration
@@ -139,13 +139,14 @@ const (
 
 // API is the set of inputs and readings of a [Machine]; it exists as documentation and for doubles in tests.
 //
-// Each input first empties the list of outputs of the previous one. At one instant, frames are handed to Step before
+// Each input first empties the list of outputs of the previous one, so none may be made while outputs are being executed: a
+// message that the application sends when it is handed a delivery is followed by Wake after the list is done. At one instant, frames are handed to Step before
 // Advance is called, so that what arrived during a pause of the process is recognised as old.
 type API interface {
 	// Step handles received frames and returns how many it consumed. It stops early when the outputs so far must be
-	// executed first; the caller does that and calls again with the rest. It may reorder the slice frames. The frames are
-	// not kept, with the exception of those marked Loop: it copies what it needs. Besides those that Loop returns, each
-	// frame should be handed in once, and all that can be read at this moment together.
+	// executed first; the caller does that and calls again with the rest. It may reorder the slice frames. It keeps no
+	// frame: it copies what it needs. All that can be read at this moment should be handed in together, with the frames
+	// marked Loop among them.
 	Step(now clock.Instant, frames [][]byte) int
 	// Advance runs the timers that have expired.
 	Advance(now clock.Instant)

@@ -1,0 +1,95 @@
+package srp
+
+import (
+	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/daemon/totem/seq"
+)
+
+// queueSize is the number of messages that a ring may have in flight: not received by everybody, or not delivered
+// (QUEUE_RTR_ITEMS_SIZE_MAX).
+const queueSize = 16384
+
+// item is a message in a sort queue.
+type item struct {
+	frame []byte // whole frame, as it is retransmitted; nil if the message is missing
+	// systemFrom is the processor that originated the message, source the one in the header.
+	systemFrom, source totem.NodeID
+	foreign            bool
+	misses             uint32 // token visits at which it was missing
+}
+
+// sortQueue holds the messages of one ring by sequence number, from the lowest that is still needed. Out-of-range numbers
+// are refused, so no frame from the network makes it grow.
+type sortQueue struct {
+	head  seq.Num // lowest acceptable number
+	count int     // messages held
+	items []item
+	pool  *bufferPool
+}
+
+func (q *sortQueue) init(pool *bufferPool, head seq.Num) {
+	q.items = make([]item, queueSize)
+	q.pool = pool
+	q.head = head
+}
+
+func (q *sortQueue) at(s seq.Num) *item { return &q.items[s.Uint32()%queueSize] }
+
+func (q *sortQueue) inRange(s seq.Num) bool { return s.Sub(q.head) < queueSize }
+
+// get returns the message s, or nil if it is not held.
+func (q *sortQueue) get(s seq.Num) *item {
+	if !q.inRange(s) {
+		return nil
+	}
+	if it := q.at(s); it.frame != nil {
+		return it
+	}
+	return nil
+}
+
+// put stores a message whose number is in range, in place of one that may be there.
+func (q *sortQueue) put(s seq.Num, it item) {
+	slot := q.at(s)
+	if slot.frame != nil {
+		q.pool.retire(slot.frame)
+	} else {
+		q.count++
+	}
+	*slot = it
+}
+
+// miss counts a visit at which s, which is in range, was missing, and returns the count.
+func (q *sortQueue) miss(s seq.Num) uint32 {
+	it := q.at(s)
+	it.misses++
+	return it.misses
+}
+
+// release drops everything up to and including s.
+func (q *sortQueue) release(s seq.Num) {
+	n := s.Next().Sub(q.head)
+	if n > queueSize {
+		return
+	}
+	for ; n > 0; n-- {
+		q.drop(q.at(q.head))
+		q.head = q.head.Next()
+	}
+}
+
+func (q *sortQueue) drop(it *item) {
+	if it.frame != nil {
+		q.pool.retire(it.frame)
+		q.count--
+	}
+	*it = item{}
+}
+
+// reset drops everything and makes head the lowest acceptable number.
+func (q *sortQueue) reset(head seq.Num) {
+	for i := range q.items {
+		q.drop(&q.items[i])
+	}
+	q.head = head
+}
