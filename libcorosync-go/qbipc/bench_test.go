@@ -28,7 +28,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
-		b.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+		b.Cleanup(func() { kill(cmd) })
 		buf, text := make([]byte, 4096), ""
 		for !strings.Contains(text, "READY") {
 			n, err := out.Read(buf)

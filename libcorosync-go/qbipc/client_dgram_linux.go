@@ -95,8 +95,7 @@ func (d *clientDgram) next(ctx context.Context, c *Client, io *dgramIO, fd, chan
 	if timeout > 0 {
 		deadline = time.Now().Add(timeout)
 	}
-	wakeFd, stop := -1, func() {}
-	defer func() { stop() }()
+	wakeFd := -1
 	for first := true; ; first = false {
 		n, errno := io.recv(fd, nil, unix.MSG_PEEK, nil)
 		if errno == 0 {
@@ -133,12 +132,13 @@ func (d *clientDgram) next(ctx context.Context, c *Client, io *dgramIO, fd, chan
 				return nil, unix.EAGAIN
 			}
 		}
-		if first {
-			var err error
-			if wakeFd, stop, err = wakeOn(ctx, wake); err != nil {
-				stop = func() {}
+		if first && ctx.Done() != nil {
+			fd, stop, err := wakeOn(ctx, wake)
+			if err != nil {
 				return nil, err
 			}
+			defer stop()
+			wakeFd = fd
 		}
 		waitAny(fd, c.fd, wakeFd, timeout)
 	}
@@ -147,13 +147,8 @@ func (d *clientDgram) next(ctx context.Context, c *Client, io *dgramIO, fd, chan
 // waitAny waits until one of the descriptors (negative ones do not count) can be read, at most timeout. The last one is an
 // eventfd and is cleared.
 func waitAny(a, b, wake int, timeout time.Duration) {
-	p := [3]unix.PollFd{{Fd: int32(a), Events: unix.POLLIN}, {Fd: int32(b)}, {Fd: int32(wake), Events: unix.POLLIN}}
-	var ts *unix.Timespec
-	if timeout >= 0 {
-		t := unix.NsecToTimespec(int64(timeout))
-		ts = &t
-	}
-	if _, err := unix.Ppoll(p[:], ts, nil); err == nil && p[2].Revents != 0 {
+	p := [...]unix.PollFd{{Fd: int32(a), Events: unix.POLLIN}, {Fd: int32(b)}, {Fd: int32(wake), Events: unix.POLLIN}}
+	if ppoll(p[:], timeout) && p[2].Revents != 0 {
 		var b [8]byte
 		unix.Read(wake, b[:])
 	}

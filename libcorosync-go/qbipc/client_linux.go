@@ -201,13 +201,8 @@ func (c *Client) closeWake() {
 // waitReadable polls fd, and wake if not negative, for timeout (negative: for ever). It returns what fd is ready for;
 // 0 for a timeout, a signal or the other descriptor.
 func waitReadable(fd, wake int, timeout time.Duration) int16 {
-	p := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
-	var ts *unix.Timespec
-	if timeout >= 0 {
-		t := unix.NsecToTimespec(int64(timeout))
-		ts = &t
-	}
-	if _, err := unix.Ppoll(p[:], ts, nil); err != nil {
+	p := [...]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
+	if !ppoll(p[:], timeout) {
 		return 0
 	}
 	if p[1].Revents != 0 {

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/corosync-go/corosync/libcorosync-go/cabi"
 )
 
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -212,4 +215,55 @@ func TestFullShm(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
+}
+
+// TestForeignDatagram: a request socket takes datagrams of its own client only.
+func TestForeignDatagram(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root to become somebody else")
+	}
+	h := startHost(t, echo)
+	h.do(h.l.UseSockets)
+	c := dial(t, h)
+	defer c.Close()
+	var target string
+	h.do(func() {
+		for _, s := range h.conns {
+			target = s.dg.base + "-request"
+		}
+	})
+	done := make(chan error)
+	go func() {
+		// Another user, for this thread only, which ends with the goroutine.
+		runtime.LockOSThread()
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 12345, 12345, 12345); errno != 0 {
+			done <- errno
+			return
+		}
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+		if err == nil {
+			addr, _ := abstractAddr(target)
+			if err = connect(fd, addr); err == nil {
+				_, err = unix.Write(fd, message(666))
+			}
+			unix.Close(fd)
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Send(1, [][]byte{message(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.Receive(context.Background(), nil); err != nil || cabi.I32(r, 0) != 1 {
+		t.Error(err, r)
+	}
+	h.do(func() {
+		for _, s := range h.conns {
+			if n := s.Counters(); n.Requests != 1 || n.Responses != 1 {
+				t.Error(n)
+			}
+		}
+	})
 }

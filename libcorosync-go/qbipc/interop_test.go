@@ -49,11 +49,21 @@ func startPeer(t testing.TB, transport string) (service string, cmd *exec.Cmd) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() { kill(cmd) })
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "READY\n" {
 		t.Fatal(line, err)
 	}
 	return service, cmd
+}
+
+// kill ends a server and removes what it could not.
+func kill(cmd *exec.Cmd) {
+	cmd.Process.Kill()
+	cmd.Wait()
+	left, _ := filepath.Glob(fmt.Sprintf("/dev/shm/qb-%d-*", cmd.Process.Pid))
+	for _, dir := range left {
+		os.RemoveAll(dir)
+	}
 }
 
 // echoOrEvents is the counterpart of qbpeer's client: id 7 asks for events, anything else is echoed.
@@ -408,4 +418,29 @@ func testDaemon(t *testing.T, transport string) {
 	if r, err := c.Receive(ctx, nil); err != nil || len(r) != 24 || cabi.I32(r, 16) != 7 {
 		t.Errorf("%v %x", err, r)
 	}
+}
+
+// TestInteropClientKilled: what a killed C client leaves is cleaned up at once.
+func TestInteropClientKilled(t *testing.T) {
+	peer := qbpeer(t)
+	seen := make(chan struct{})
+	n := 0
+	h := startHost(t, func(c *ServerConn, req []byte) Verdict {
+		if n++; n == 100 {
+			close(seen)
+		}
+		return echo(c, req)
+	})
+	cmd := exec.Command(peer, "bench", h.l.Service(), "1000000000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-seen
+	cmd.Process.Kill()
+	cmd.Wait()
+	eventually(t, "client gone", func() bool { return h.gone.Load() == 1 })
+	if left, _ := filepath.Glob(fmt.Sprintf("/dev/shm/qb-%d-*/qb-*-%s-*", os.Getpid(), h.l.Service())); len(left) != 0 {
+		t.Error("left behind:", left)
+	}
+	serves(t, h)
 }

@@ -396,8 +396,17 @@ func TestEventRingFull(t *testing.T) {
 	}
 }
 
-func TestFlowControl(t *testing.T) {
+// bothTransports runs a test over shared memory and over sockets.
+func bothTransports(t *testing.T, test func(t *testing.T, transport func(*host))) {
+	t.Run("shm", func(t *testing.T) { test(t, func(*host) {}) })
+	t.Run("socket", func(t *testing.T) { test(t, func(h *host) { h.do(h.l.UseSockets) }) })
+}
+
+func TestFlowControl(t *testing.T) { bothTransports(t, testFlowControl) }
+
+func testFlowControl(t *testing.T, transport func(*host)) {
 	h := startHost(t, echo)
+	transport(h)
 	c := dial(t, h)
 	defer c.Close()
 	set := func(v int) {
@@ -449,7 +458,9 @@ func TestFlowControl(t *testing.T) {
 }
 
 // TestVerdicts: a request that is left is shown again, and the bytes on the socket stay in step.
-func TestVerdicts(t *testing.T) {
+func TestVerdicts(t *testing.T) { bothTransports(t, testVerdicts) }
+
+func testVerdicts(t *testing.T, transport func(*host)) {
 	var shown []int32
 	left := false
 	h := startHost(t, func(c *ServerConn, req []byte) Verdict {
@@ -465,6 +476,7 @@ func TestVerdicts(t *testing.T) {
 		}
 		return Next
 	})
+	transport(h)
 	c := dial(t, h)
 	defer c.Close()
 	h.do(func() {
@@ -492,8 +504,11 @@ func TestVerdicts(t *testing.T) {
 	})
 }
 
-func TestDisconnect(t *testing.T) {
+func TestDisconnect(t *testing.T) { bothTransports(t, testDisconnect) }
+
+func testDisconnect(t *testing.T, transport func(*host)) {
 	h := startHost(t, func(c *ServerConn, req []byte) Verdict { return Next })
+	transport(h)
 	c := dial(t, h)
 	done := make(chan error, 2)
 	go func() {
@@ -516,8 +531,12 @@ func TestDisconnect(t *testing.T) {
 	c.Close()
 
 	h = startHost(t, echo)
+	transport(h)
 	c = dial(t, h)
 	defer c.Close()
+	if _, err := c.Event(context.Background(), 0); err != unix.EAGAIN {
+		t.Error(err)
+	}
 	bye := message(IDDisconnect)
 	c.Send(1, [][]byte{bye})
 	if _, err := c.Receive(context.Background(), nil); err != unix.ENOTCONN {
@@ -525,12 +544,15 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
-func TestZeroAlloc(t *testing.T) {
+func TestZeroAlloc(t *testing.T) { bothTransports(t, testZeroAlloc) }
+
+func testZeroAlloc(t *testing.T, transport func(*host)) {
 	h := startHost(t, func(c *ServerConn, req []byte) Verdict {
 		c.Respond(req[:16], req[16:])
 		c.Event(req[:24], req[24:])
 		return Next
 	})
+	transport(h)
 	c := dial(t, h)
 	defer c.Close()
 	ctx := context.Background()

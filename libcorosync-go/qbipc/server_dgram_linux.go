@@ -137,9 +137,8 @@ func (c *ServerConn) peekDgram() ([]byte, error) {
 
 // dropDgram takes the oldest datagram off the request socket.
 func (c *ServerConn) dropDgram() {
-	var b [1]byte
 	for {
-		if _, errno := c.dg.io.recv(c.dg.request, b[:], 0, nil); errno != unix.EINTR {
+		if _, errno := c.dg.io.recv(c.dg.request, nil, 0, nil); errno != unix.EINTR {
 			return
 		}
 	}

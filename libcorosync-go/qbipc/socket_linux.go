@@ -4,6 +4,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -107,6 +108,19 @@ func poll1(fd int, events int16) int16 {
 		return 0
 	}
 	return p[0].Revents
+}
+
+// ppoll polls, waiting up to timeout (negative: for ever), and says whether anything is ready. Unlike that of x/sys it
+// allocates nothing.
+func ppoll(p []unix.PollFd, timeout time.Duration) bool {
+	var ts unix.Timespec
+	tp := unsafe.Pointer(nil)
+	if timeout >= 0 {
+		ts = unix.NsecToTimespec(int64(timeout))
+		tp = unsafe.Pointer(&ts)
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(tp), 0, 0, 0)
+	return errno == 0 && n > 0
 }
 
 const hangup = unix.POLLHUP | unix.POLLERR | unix.POLLNVAL
