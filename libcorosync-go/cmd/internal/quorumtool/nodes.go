@@ -3,6 +3,7 @@ package quorumtool
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -173,13 +174,20 @@ func (r *run) listedName(ctx context.Context, node uint32) string {
 	return ""
 }
 
-// hostName resolves an address, unless -i, and falls back to its text.
+// hostName resolves an address, unless -i. An address without a name shows as
+// its text; one whose name could not be asked for shows as nothing, which is
+// what getnameinfo made of it.
 func (r *run) hostName(ctx context.Context, a netip.Addr) string {
-	if !r.numeric {
-		names, err := r.lookup(ctx, a.String())
-		if err == nil && len(names) > 0 {
-			return strings.TrimSuffix(names[0], ".")
-		}
+	if r.numeric {
+		return a.String()
+	}
+	names, err := r.lookup(ctx, a.String())
+	var failure *net.DNSError
+	switch {
+	case err == nil && len(names) > 0:
+		return strings.TrimSuffix(names[0], ".")
+	case errors.As(err, &failure) && !failure.IsNotFound:
+		return ""
 	}
 	return a.String()
 }

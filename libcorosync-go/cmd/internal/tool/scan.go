@@ -62,6 +62,7 @@ func ScanUint(s string) (uint64, bool) {
 var (
 	decimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`)
 	hexa    = regexp.MustCompile(`^([+-]?)0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)([pP][+-]?[0-9]+)?`)
+	noHexa  = regexp.MustCompile(`^[+-]?0[xX]`) // the prefix alone is an error, not a zero
 	special = regexp.MustCompile(`(?i)^[+-]?(infinity|inf|nan)`)
 )
 
@@ -75,6 +76,9 @@ func ScanFloat(s string, bits int) (float64, bool) {
 		}
 		v, ok := parseHex(m[1], m[2], m[3], bits)
 		return v, ok
+	}
+	if noHexa.MatchString(s) {
+		return 0, false
 	}
 	text := decimal.FindString(s)
 	if text == "" {

@@ -32,6 +32,8 @@ func TestScan(t *testing.T) {
 		{"12abc", "12 true", "12 true", "12.000000 true"},
 		{"-1", "-1 true", "18446744073709551615 true", "-1.000000 true"},
 		{"0x10", "0 true", "0 true", "16.000000 true"},
+		{"0x", "0 true", "0 true", "0.000000 false"},
+		{"-0xg", "0 true", "0 true", "0.000000 false"},
 		{"abc", "0 false", "0 false", "0.000000 false"},
 		{"", "0 false", "0 false", "0.000000 false"},
 		{"  .5e1", "0 false", "0 false", "5.000000 true"},
