@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,22 +20,52 @@ import (
 	"github.com/corosync-go/corosync/libcorosync-go/cabi"
 )
 
-// qbpeer builds the C peer on the installed libqb.
+// TestMain removes what buildPeer made.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if peerDir != "" {
+		os.RemoveAll(peerDir)
+	}
+	os.Exit(code)
+}
+
+// qbpeer is the C peer on the installed libqb, built once. A test that runs itself again passes it on.
 func qbpeer(t testing.TB) string {
 	t.Helper()
+	if path := os.Getenv("QBIPC_PEER"); path != "" {
+		return path
+	}
 	if _, err := os.Stat("/usr/include/qb/qbipcc.h"); err != nil {
 		t.Skip("libqb-dev is not installed")
 	}
-	cc, err := exec.LookPath("gcc")
-	if err != nil {
+	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no C compiler")
 	}
-	out := filepath.Join(t.TempDir(), "qbpeer")
-	if b, err := exec.Command(cc, "-O2", "-o", out, "testdata/qbpeer.c", "-lqb").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, b)
+	path, err := buildPeer()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out
+	os.Setenv("QBIPC_PEER", path)
+	return path
 }
+
+var peerDir string
+
+var buildPeer = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "qbpeer")
+	if err != nil {
+		return "", err
+	}
+	peerDir = dir
+	if err := os.Chmod(dir, 0o755); err != nil { // other users run it too
+		return "", err
+	}
+	out := filepath.Join(dir, "qbpeer")
+	if b, err := exec.Command("gcc", "-O2", "-o", out, "testdata/qbpeer.c", "-lqb").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, b)
+	}
+	return out, nil
+})
 
 // startPeer runs the C echo server and waits until it listens.
 func startPeer(t testing.TB, transport string) (service string, cmd *exec.Cmd) {
@@ -274,11 +305,6 @@ func TestInteropUser(t *testing.T) {
 		t.Skip("needs root to become somebody else")
 	}
 	peer := qbpeer(t)
-	for dir := filepath.Dir(peer); strings.Contains(dir, t.Name()); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
 	var seen Credentials
 	h := startHost(t, func(c *ServerConn, req []byte) Verdict { seen = c.Credentials(); return echo(c, req) })
 	cmd := exec.Command(peer, "client", h.l.Service(), "200", "0")

@@ -442,10 +442,21 @@ func (c *ServerConn) Disconnect() {
 		unix.Shutdown(c.fd, unix.SHUT_RDWR)
 		unix.Close(c.fd)
 		c.fd = -1
+		if c.response != nil {
+			c.wakeClient()
+		}
 		if c.dg != nil {
 			c.dg.close()
 		}
 	}
+}
+
+// wakeClient makes a client of this package that waits for a reply look at the socket, by waking it for nothing. One of
+// libqb's goes back to sleep, and notices within 2 s.
+func (c *ServerConn) wakeClient() {
+	var err error
+	defer c.protect(debug.SetPanicOnFault(true), &err)
+	shm.Wake(c.response.Sem())
 }
 
 // Close ends the connection and removes its files. Calling it again does nothing.

@@ -23,7 +23,7 @@ func Wake(s ring.Sem) {
 
 // Wait takes one from the semaphore, sleeping up to timeout. stop, if not nil, is looked at before each sleep; who
 // sets it calls Wake. Because that wake may come just before the sleep, timeout bounds how late stop is seen.
-// ETIMEDOUT, EINTR for stop.
+// ETIMEDOUT; EINTR for stop, or when somebody woke without posting, who then wants the caller to look around.
 func Wait(s ring.Sem, timeout time.Duration, stop *atomic.Bool) error {
 	if s.Try() {
 		return nil
@@ -42,9 +42,13 @@ func Wait(s ring.Sem, timeout time.Duration, stop *atomic.Bool) error {
 		}
 		ts := unix.NsecToTimespec(int64(left))
 		// Timeouts, signals and a value that is no longer 0 all end in the checks below.
-		unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(s.Futex())), futexWait, 0, uintptr(unsafe.Pointer(&ts)), 0, 0)
+		_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(s.Futex())), futexWait, 0, uintptr(unsafe.Pointer(&ts)), 0, 0)
 		if s.TryRegistered() {
 			return nil
+		}
+		if errno == 0 {
+			s.Unregister()
+			return unix.EINTR
 		}
 		left = time.Until(deadline)
 	}
