@@ -11,7 +11,8 @@ import (
 // Bounds of what one client, or one node, may make the engine keep.
 const (
 	maxIterations  = 1024    // of one connection
-	maxZeroCopy    = 64      // maps of one connection
+	maxZeroCopy    = 4096    // maps of one connection
+	maxZeroCopyAll = 1 << 14 // maps of all; the kernel allows a process 65530 by default
 	maxCollected   = 1 << 17 // joinlist entries of one synchronisation
 	maxWaiting     = 1 << 16 // leaves that wait to be sent
 	maxIterEntries = 1 << 20 // entries in all iterations of one connection
@@ -30,7 +31,9 @@ type Engine struct {
 	sending  bool    // leaves are being sent at each token
 	stopping bool
 
-	nextHandle uint64
+	nextHandle  uint64
+	maps        int // zero copy maps of all connections
+	mapsRefused uint64
 
 	// Memory that is used again for each message: the hot path allocates nothing.
 	head    []byte    // head of an exec message or an event
@@ -154,6 +157,7 @@ func (e *Engine) LibExit(c service.Conn) {
 	cl.iterations = nil
 	for _, m := range cl.maps {
 		m.free()
+		e.maps--
 	}
 	cl.maps = nil
 	// A connection that left under the name of another group is still a member of its own.

@@ -17,7 +17,7 @@ import (
 )
 
 // maxZeroCopyBytes bounds one shared buffer. The largest message that can be sent from it has 1 MiB.
-const maxZeroCopyBytes = 16 << 20
+const maxZeroCopyBytes = 64 << 20
 
 // zeroCopyPrefix begins the name of the files that client libraries share, in one of zeroCopyDirs.
 const zeroCopyPrefix = "corosync_zerocopy-"
@@ -25,9 +25,10 @@ const zeroCopyPrefix = "corosync_zerocopy-"
 var zeroCopyDirs = []string{"/dev/shm", "/var/run", "/run"}
 
 var (
-	errZeroCopyPath = errors.New("not a zero copy file of this client")
-	errZeroCopySize = errors.New("zero copy size out of range")
-	errZeroCopyGone = errors.New("zero copy memory is gone")
+	errZeroCopyPath  = errors.New("not a zero copy file of this client")
+	errZeroCopySize  = errors.New("zero copy size out of range")
+	errZeroCopyCount = errors.New("too many zero copy maps")
+	errZeroCopyGone  = errors.New("zero copy memory is gone")
 )
 
 // zeroCopy is memory shared with a client:
@@ -40,34 +41,49 @@ type zeroCopy struct {
 	mem []byte
 }
 
-// mapZeroCopy maps the file that a client made for the purpose. The path is the client's word, and the daemon may do what
-// the client may not: so only a name that libraries choose counts, and only a file of the client's own.
-func mapZeroCopy(path string, size uint64, uid int) (*zeroCopy, error) {
-	if size < ipcmsg.CPGZCOverhead || size > maxZeroCopyBytes {
-		return nil, fmt.Errorf("%w: %d bytes", errZeroCopySize, size)
-	}
+// openZeroCopy opens and unlinks the file that a client made for the purpose. The path is the client's word, and the daemon
+// may do what the client may not: so only a name that libraries choose counts, and only a file of the client's own.
+func openZeroCopy(path string, uid int) (fd int, err error) {
 	dir, base := filepath.Split(path)
 	ours := false
 	for _, d := range zeroCopyDirs {
 		ours = ours || dir == d+"/"
 	}
 	if !ours || !strings.HasPrefix(base, zeroCopyPrefix) {
-		return nil, fmt.Errorf("%w: %q", errZeroCopyPath, path)
+		return -1, fmt.Errorf("%w: %q", errZeroCopyPath, path)
 	}
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	fd, err = unix.Open(path, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open %q: %w", path, err)
+		return -1, fmt.Errorf("open %q: %w", path, err)
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err != nil {
+		err = fmt.Errorf("stat %q: %w", path, err)
+	} else if st.Mode&unix.S_IFMT != unix.S_IFREG || int(st.Uid) != uid || st.Nlink != 1 {
+		err = fmt.Errorf("%w: %q", errZeroCopyPath, path)
+	} else if err = unix.Unlink(path); err != nil {
+		err = fmt.Errorf("unlink %q: %w", path, err)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// mapZeroCopy maps the file of a client; there says how many such maps it has already, and all how many there are. The
+// file is gone from its directory even if it is refused for its size or number: nobody else would remove it.
+func mapZeroCopy(path string, size uint64, uid, there, all int) (*zeroCopy, error) {
+	fd, err := openZeroCopy(path, uid)
+	if err != nil {
+		return nil, err
 	}
 	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, fmt.Errorf("stat %q: %w", path, err)
+	if size < ipcmsg.CPGZCOverhead || size > maxZeroCopyBytes {
+		return nil, fmt.Errorf("%w: %d bytes", errZeroCopySize, size)
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || int(st.Uid) != uid || st.Nlink != 1 {
-		return nil, fmt.Errorf("%w: %q", errZeroCopyPath, path)
-	}
-	if err := unix.Unlink(path); err != nil {
-		return nil, fmt.Errorf("unlink %q: %w", path, err)
+	if there >= maxZeroCopy || all >= maxZeroCopyAll {
+		return nil, fmt.Errorf("%w: %d of this client, %d in all", errZeroCopyCount, there, all)
 	}
 	if err := unix.Ftruncate(fd, int64(size)); err != nil {
 		return nil, fmt.Errorf("truncate %q: %w", path, err)
@@ -128,12 +144,9 @@ func (z *zeroCopy) message(dst []byte) (msg []byte, err error) {
 func (e *Engine) libZeroCopyAlloc(c service.Conn, req []byte) {
 	cl := clientOf(c)
 	r, err := ipcmsg.ParseCPGZCAllocRequest(req)
-	if err == nil && len(cl.maps) >= maxZeroCopy {
-		err = errZeroCopySize
-	}
 	var z *zeroCopy
 	if err == nil {
-		z, err = mapZeroCopy(string(r.Path), r.MapSize, c.UID())
+		z, err = mapZeroCopy(string(r.Path), r.MapSize, c.UID(), len(cl.maps), e.maps)
 	}
 	if err == nil {
 		e.nextHandle++
@@ -143,7 +156,9 @@ func (e *Engine) libZeroCopyAlloc(c service.Conn, req []byte) {
 	}
 	// The library does not look at the error; without a token it fails when it sends.
 	if err != nil {
-		e.api.Log().Warningf("zero copy refused to pid %d: %v", c.PID(), err)
+		if e.mapsRefused++; e.mapsRefused&(e.mapsRefused-1) == 0 {
+			e.api.Log().Warningf("zero copy refused to pid %d: %v (%d so far)", c.PID(), err, e.mapsRefused)
+		}
 		e.replyError(c, ipcmsg.CPGResJoin, cserr.InvalidParam)
 		return
 	}
@@ -151,6 +166,7 @@ func (e *Engine) libZeroCopyAlloc(c service.Conn, req []byte) {
 		cl.maps = make(map[uint64]*zeroCopy)
 	}
 	cl.maps[e.nextHandle] = z
+	e.maps++
 	e.replyError(c, ipcmsg.CPGResJoin, cserr.OK)
 }
 
@@ -164,6 +180,7 @@ func (e *Engine) libZeroCopyFree(c service.Conn, req []byte) {
 	} else {
 		z.free()
 		delete(cl.maps, r.Token)
+		e.maps--
 	}
 	e.replyError(c, ipcmsg.CPGResJoin, res)
 }

@@ -130,9 +130,8 @@ func TestZeroCopyPaths(t *testing.T) {
 		{"elsewhere", elsewhere, 4096, uid}, {"symbolic link", link, 4096, uid}, {"hard link", hard, 4096, uid},
 		{"other name", other, 4096, uid}, {"other owner", good, 4096, uid + 1}, {"empty", "", 4096, uid},
 		{"up", "/dev/shm/../etc/" + zeroCopyPrefix, 4096, uid}, {"missing", "/dev/shm/" + zeroCopyPrefix + "-none", 4096, uid},
-		{"too small", good, 55, uid}, {"too large", good, maxZeroCopyBytes + 1, uid},
 	} {
-		if z, err := mapZeroCopy(c.path, c.size, c.uid); err == nil {
+		if z, err := mapZeroCopy(c.path, c.size, c.uid, 0, 0); err == nil {
 			t.Errorf("%s: mapped", c.name)
 			z.free()
 		}
@@ -144,5 +143,22 @@ func TestZeroCopyPaths(t *testing.T) {
 	}
 	if b, _ := os.ReadFile(elsewhere); string(b) != "precious" {
 		t.Error("a file elsewhere was changed")
+	}
+}
+
+// TestZeroCopyBounds: what is refused for its size or number leaves no file behind, as the library does not remove it.
+func TestZeroCopyBounds(t *testing.T) {
+	for _, c := range []struct {
+		size       uint64
+		there, all int
+	}{{55, 0, 0}, {maxZeroCopyBytes + 1, 0, 0}, {4096, maxZeroCopy, 0}, {4096, 0, maxZeroCopyAll}} {
+		path, _, _ := zeroCopyFile(t, 4096)
+		if z, err := mapZeroCopy(path, c.size, os.Getuid(), c.there, c.all); err == nil {
+			t.Errorf("%+v: mapped", c)
+			z.free()
+		}
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%+v: file still there", c)
+		}
 	}
 }
