@@ -157,8 +157,12 @@ func (m *Machine) processJoin(j *wire.Join) {
 		m.formRing()
 		return
 	}
-	if !m.knows(j) {
-		m.merge(j)
+	if m.knows(j) {
+		return
+	}
+	// In C a list that is not believed starts GATHER again as well, and is answered with a JOIN. Nodes that do not believe each
+	// other then restart their consensus timers for as long as the JOINs go back and forth, of which there are ever more.
+	if m.merge(j) || m.state == Operational {
 		m.enterGather(ReasonMergeDuringJoin)
 	}
 }
@@ -177,14 +181,16 @@ func (m *Machine) knows(j *wire.Join) bool {
 }
 
 // merge adds what a JOIN tells. Who declares this node failed is itself failed for this node; other failures are believed from
-// members of this ring only.
-func (m *Machine) merge(j *wire.Join) {
+// members of this ring only. It returns whether that changed anything.
+func (m *Machine) merge(j *wire.Join) bool {
+	before := len(m.proc) + len(m.failed)
 	m.proc.addAll(m.in.procs)
 	if m.in.fails.has(m.id) {
 		m.failed.add(j.SystemFrom)
 	} else if m.memb.has(j.SystemFrom) {
 		m.failed.addAll(m.in.fails)
 	}
+	return len(m.proc)+len(m.failed) != before
 }
 
 // agreed reports whether all that are not failed have sent the lists that this node has.
