@@ -46,7 +46,8 @@ type settings struct {
 
 // run does what the command line says and returns the exit code.
 func run(argv []string, stdout, stderr io.Writer) int {
-	opts, ok := getopt(argv[0], "c:ftv", argv[1:], stderr)
+	var complaint strings.Builder
+	opts, ok := getopt(argv[0], "c:ftv", argv[1:], &complaint)
 	args := []string{argv[0]}
 	for _, o := range opts {
 		switch o.name {
@@ -64,7 +65,7 @@ func run(argv []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if !ok {
-		fmt.Fprint(stderr, usage)
+		fmt.Fprint(stderr, complaint.String()+usage)
 		return exitUsage
 	}
 	code := exitOK
