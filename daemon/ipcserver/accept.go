@@ -154,6 +154,7 @@ func (s *Server) connect(e *endpoint, l link, creds qbipc.Credentials) {
 	s.nextID++
 	c := &conn{server: s, e: e, link: l, id: s.nextID, creds: creds, procname: procname(creds.PID)}
 	c.handle = c.request
+	c.out.pool = &s.blocks
 	w, err := s.cfg.Loop.Watch(l.Fd(), loop.Readable, loop.Medium, c.ready)
 	if err != nil {
 		s.log.Errorf("Could not watch connection of %s for pid %d: %v", e.s.Short, creds.PID, err)
@@ -187,7 +188,8 @@ func (s *Server) disconnect(c *conn) {
 	c.link.Disconnect()
 	c.e.s.Engine.LibExit(c)
 	c.link.Close()
-	c.out = queue{}
+	c.unwatchReader()
+	c.out.clear()
 	s.conns = slices.DeleteFunc(s.conns, func(o *conn) bool { return o == c })
 	s.active--
 	s.closed++

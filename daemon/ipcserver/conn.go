@@ -33,7 +33,9 @@ type conn struct {
 	queueing  bool // in Server.queued
 	later     bool // the request shown last stays in the ring
 
-	out queue
+	out      queue
+	reader   *loop.Watch // while out is in use
+	readerFD int
 
 	procname                 string
 	sent                     uint32 // events since the queue was last empty
@@ -68,11 +70,14 @@ func (c *conn) ready(events uint32) {
 		c.updateEvents()
 	}
 	if events&loop.Readable != 0 && !c.paused {
-		if c.word != service.FlowOpen {
+		switch {
+		case c.word == service.FlowOpen:
+			c.serve()
+		case c.link.HungUp():
+			c.Close()
+		default:
 			// Not before now: a word that turns for a moment only costs nothing unless the client sends meanwhile.
 			c.server.pause(c)
-		} else {
-			c.serve()
 		}
 	}
 	if events&loop.HungUp != 0 && events&loop.Readable == 0 || events&loop.HungUp != 0 && c.paused {
@@ -164,10 +169,10 @@ func (c *conn) enqueue(parts [][]byte) {
 	for _, p := range parts {
 		size += len(p)
 	}
-	if c.out.bytes()+size > s.cfg.MaxQueueBytes {
+	if c.out.bytes+size > s.cfg.MaxQueueBytes {
 		s.overrun++
 		s.log.Errorf("client %s (pid %d) on %s does not read its events: %d queued, %d bytes; disconnecting it",
-			c.procname, c.creds.PID, c.e.s.Short, c.out.count, c.out.bytes())
+			c.procname, c.creds.PID, c.e.s.Short, c.out.count, c.out.bytes)
 		c.Close()
 		return
 	}
@@ -176,6 +181,31 @@ func (c *conn) enqueue(parts [][]byte) {
 		c.queueing = true
 		s.queued = append(s.queued, c)
 		s.queueTimer.Set(s.cfg.Loop.Now().Add(s.queueWait))
+		c.watchReader()
+	}
+}
+
+// watchReader makes the loop turn when the client takes an event. The protocol has no message for that, but the client
+// also takes a byte off its socket, which the kernel reports to an edge-triggered poll for writing. It needs a descriptor
+// of its own, as the other one is level-triggered. Failing this, the timer has to do.
+func (c *conn) watchReader() {
+	fd, err := unix.FcntlInt(uintptr(c.link.Fd()), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return
+	}
+	w, err := c.server.cfg.Loop.Watch(fd, loop.Writable|unix.EPOLLET, loop.Medium, func(uint32) {})
+	if err != nil {
+		unix.Close(fd)
+		return
+	}
+	c.reader, c.readerFD = w, fd
+}
+
+func (c *conn) unwatchReader() {
+	if c.reader != nil {
+		c.reader.Remove()
+		unix.Close(c.readerFD)
+		c.reader = nil
 	}
 }
 

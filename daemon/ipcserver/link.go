@@ -18,6 +18,7 @@ type link interface {
 	WantWrite() bool
 	SetFlowControl(level int) error
 	Counters() qbipc.Counters
+	HungUp() bool
 	Disconnect()
 	Close()
 }

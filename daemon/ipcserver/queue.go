@@ -1,55 +1,93 @@
 package ipcserver
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
-// keepBytes is how much memory an emptied queue keeps for the next time.
-const keepBytes = 256 << 10
+// blockBytes is the size of the pieces of memory that queues are made of. A larger message gets a piece of its own.
+const blockBytes = 256 << 10
 
-// queue holds copies of messages in order, each behind its length, in one buffer.
-type queue struct {
-	buf   []byte
-	head  int // of the oldest message
-	count int
-}
+// spareBlocks is how many pieces are kept for the next queue.
+const spareBlocks = 8
 
+// lengthBytes precede each message in a block.
 const lengthBytes = 4
 
-// bytes is what the waiting messages take.
-func (q *queue) bytes() int { return len(q.buf) - q.head }
+// pool keeps blocks that are not in use.
+type pool struct{ spare [][]byte }
+
+func (p *pool) get(n int) []byte {
+	if n > blockBytes {
+		return make([]byte, 0, n)
+	}
+	if k := len(p.spare); k > 0 {
+		b := p.spare[k-1]
+		p.spare = p.spare[:k-1]
+		return b
+	}
+	return make([]byte, 0, blockBytes)
+}
+
+func (p *pool) put(b []byte) {
+	if cap(b) == blockBytes && len(p.spare) < spareBlocks {
+		p.spare = append(p.spare, b[:0])
+	}
+}
+
+// queue holds copies of messages in order, each behind its length. Memory is taken in blocks, so that a long queue is
+// never copied and never needs twice its size.
+type queue struct {
+	pool   *pool
+	blocks [][]byte
+	head   int // offset of the oldest message in the first block
+	count  int
+	bytes  int // with lengths
+}
 
 // push appends a message given in parts.
 func (q *queue) push(parts [][]byte) {
-	n := 0
+	n := lengthBytes
 	for _, p := range parts {
 		n += len(p)
 	}
-	if q.head > 0 && len(q.buf)+lengthBytes+n > cap(q.buf) && q.head >= len(q.buf)/2 {
-		// Move instead of growing; amortised, as at least half of the buffer is free.
-		q.buf = q.buf[:copy(q.buf, q.buf[q.head:])]
-		q.head = 0
+	last := len(q.blocks) - 1
+	if last < 0 || len(q.blocks[last])+n > cap(q.blocks[last]) {
+		q.blocks = append(q.blocks, q.pool.get(n))
+		last++
 	}
-	q.buf = binary.NativeEndian.AppendUint32(q.buf, uint32(n))
+	b := binary.NativeEndian.AppendUint32(q.blocks[last], uint32(n-lengthBytes))
 	for _, p := range parts {
-		q.buf = append(q.buf, p...)
+		b = append(b, p...)
 	}
+	q.blocks[last] = b
 	q.count++
+	q.bytes += n
 }
 
-// front returns the oldest message, valid until the next call of push or pop.
+// front returns the oldest message, valid until the next call of pop.
 func (q *queue) front() []byte {
-	n := int(binary.NativeEndian.Uint32(q.buf[q.head:]))
-	return q.buf[q.head+lengthBytes : q.head+lengthBytes+n]
+	b := q.blocks[0][q.head:]
+	return b[lengthBytes : lengthBytes+int(binary.NativeEndian.Uint32(b))]
 }
 
 // pop removes the oldest message.
 func (q *queue) pop() {
-	q.head += lengthBytes + len(q.front())
-	if q.count--; q.count > 0 {
-		return
+	n := lengthBytes + len(q.front())
+	q.head += n
+	q.bytes -= n
+	q.count--
+	if q.head == len(q.blocks[0]) {
+		q.pool.put(q.blocks[0])
+		q.blocks = slices.Delete(q.blocks, 0, 1)
+		q.head = 0
 	}
-	q.head = 0
-	q.buf = q.buf[:0]
-	if cap(q.buf) > keepBytes {
-		q.buf = nil
+}
+
+// clear drops all messages.
+func (q *queue) clear() {
+	for _, b := range q.blocks {
+		q.pool.put(b)
 	}
+	*q = queue{pool: q.pool}
 }

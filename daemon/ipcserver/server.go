@@ -16,8 +16,9 @@ import (
 
 // Bounds and times chosen here.
 const (
-	// DefaultMaxQueueBytes bounds the waiting events of one connection.
-	DefaultMaxQueueBytes = 256 << 20
+	// DefaultMaxQueueBytes bounds the waiting events of one connection. A client that sends and reads in one thread, as
+	// corosync's own cpgbound does with messages of 1 MB, has made the C daemon queue 400 MB in 15 seconds.
+	DefaultMaxQueueBytes = 512 << 20
 	// maxPending bounds the clients in their handshake; the oldest makes room.
 	maxPending = 256
 	// pendingTimeout is how long a handshake may take. The protocol has no limit.
@@ -26,8 +27,8 @@ const (
 	reservedDescriptors = 50
 	// acceptPause is how long nobody is accepted after the process ran out of descriptors.
 	acceptPause = time.Second
-	// Queued events are tried again after retryFirst, and ever later up to retryLast while the client does not read:
-	// nothing tells when it does.
+	// Queued events are tried again in every turn, and if nothing else turns the loop after retryFirst, and ever later up
+	// to retryLast while the client does not read.
 	retryFirst = time.Millisecond
 	retryLast  = 16 * time.Millisecond
 )
@@ -72,6 +73,8 @@ type Server struct {
 	retry       bool    // look at paused at the end of the turn
 	queued      []*conn // with waiting events
 	dirty       []*conn // with events whose wake-up is to be sent
+
+	blocks pool // memory of queues
 
 	queueTimer clock.Alarm
 	queueWait  time.Duration
@@ -263,6 +266,7 @@ func (s *Server) flushQueues(backOff bool) {
 		moved = moved || n > 0
 		if empty {
 			c.queueing = false
+			c.unwatchReader()
 		} else {
 			keep = append(keep, c)
 		}
