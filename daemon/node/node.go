@@ -21,6 +21,8 @@ import (
 	"github.com/corosync-go/corosync/daemon/totem/driver"
 	"github.com/corosync-go/corosync/daemon/totem/transport"
 	"github.com/corosync-go/corosync/lcr"
+	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
+	"github.com/corosync-go/corosync/libcorosync-go/qbipc"
 )
 
 // Exit statuses of 3.1 that the node itself decides on (enum e_corosync_done).
@@ -102,10 +104,10 @@ func New(c *config.Config, db *icmap.Map, env Env) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What was changed in this turn is told at its end; the IPC server, made after, then wakes the clients that were told.
+	env.Turns.OnTurnEnd(n.flushMap)
 	n.newRouter()
 	n.stats = n.newStats()
-	// What was changed in this turn is told at its end.
-	env.Turns.OnTurnEnd(n.flushMap)
 	return n, nil
 }
 
@@ -147,6 +149,7 @@ func (n *Node) newRouter() {
 	if n.env.Loop != nil {
 		n.ipc = ipcserver.New(ipcserver.Config{
 			Loop: n.env.Loop, Router: n.router, DB: n.db, Log: n.env.Logs.Logger("QB"),
+			Sockets: n.config.System.IPCType == "socket",
 		})
 	}
 }
@@ -165,6 +168,9 @@ func (n *Node) Start() error {
 	if err := n.watchKeys(); err != nil {
 		return fmt.Errorf("watching the configuration map: %w", err)
 	}
+	if n.ipc != nil {
+		n.removeStale()
+	}
 	for _, key := range engineOrder {
 		if err := n.load(key); err != nil {
 			return err
@@ -172,6 +178,15 @@ func (n *Node) Start() error {
 	}
 	n.watchSchedule()
 	return n.driver.Start()
+}
+
+// removeStale removes what the connections of a daemon that died have left in shared memory.
+func (n *Node) removeStale() {
+	if removed := qbipc.RemoveStale([]string{
+		ipcmsg.IPCNameCmap, ipcmsg.IPCNameCfg, ipcmsg.IPCNameCpg, ipcmsg.IPCNameQuorum, ipcmsg.IPCNameVotequorum,
+	}); removed > 0 {
+		n.log.Noticef("Removed the shared memory of %d connections of a daemon that is gone", removed)
+	}
 }
 
 // load takes an engine from the registry and loads it.
