@@ -14,7 +14,7 @@ import (
 )
 
 // RingHandler receives what totem delivers; service.RingHandler is one. It is called while the driver executes outputs,
-// and may call every method of the driver except Start, Leave and Close.
+// and may call every method of the driver except Start.
 type RingHandler interface {
 	// Deliver hands over one message of a group. msg is valid during the call.
 	Deliver(group string, from totem.NodeID, msg []byte, foreign bool)
@@ -104,17 +104,22 @@ func (d *Driver) Start() error {
 	return d.cfg.Transport.Start(events{d})
 }
 
-// Leave tells the others that this node stops, and ends all activity of the ring.
+// Leave tells the others that this node stops, and ends all activity of the ring. While outputs are executed it takes the
+// place of those that follow: nothing more is delivered.
 func (d *Driver) Leave() {
 	if d.stopped {
 		return
 	}
+	d.flush() // packets refer to the outputs that end here
 	d.machine.Leave(d.now())
-	d.execute()
+	for _, o := range d.machine.Outputs() {
+		d.output(&o)
+	}
+	d.flush()
 	d.stop()
 }
 
-// Close ends all activity, without a word to the others, and closes transport.
+// Close ends all activity, without a word to the others, and closes the transport.
 func (d *Driver) Close() {
 	d.stop()
 	d.cfg.Transport.Close()
@@ -265,7 +270,7 @@ func (d *Driver) output(o *srp.Output) {
 	d.flush()
 	switch o.Kind {
 	case srp.Deliver:
-		d.pg.Receive(o.From, o.Frame, o.Foreign, d.handler)
+		d.pg.Receive(o.From, o.Frame, o.Foreign, (*delivery)(d))
 	case srp.SendTransitional:
 		if o.On {
 			// What was to be acknowledged is over; the next configuration has its own acknowledgement.
@@ -295,6 +300,16 @@ func (d *Driver) output(o *srp.Output) {
 		d.cfg.Transport.CheckInterfaces()
 	case srp.ProcessorCount:
 		d.processors = o.N
+	}
+}
+
+// delivery passes messages of one frame on, until one of them ends the ring.
+type delivery Driver
+
+// Deliver implements pg.Handler.
+func (d *delivery) Deliver(group string, from totem.NodeID, msg []byte, foreign bool) {
+	if !d.stopped {
+		d.handler.Deliver(group, from, msg, foreign)
 	}
 }
 

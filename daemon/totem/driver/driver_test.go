@@ -50,7 +50,10 @@ func (s *script) InterfaceDown(clock.Instant) { s.in("down") }
 func (s *script) Wake(clock.Instant)          { s.held = false; s.in("wake") }
 func (s *script) TransAck(clock.Instant)      { s.in("ack") }
 func (s *script) ForceGather(clock.Instant)   { s.in("gather") }
-func (s *script) Leave(clock.Instant)         { s.in("leave") }
+func (s *script) Leave(clock.Instant) {
+	s.in("leave")
+	s.outputs = append(s.outputs, srp.Output{Kind: srp.Multicast, Frame: []byte("bye")})
+}
 func (s *script) Reconfigure(srp.Config)      { s.in("reconfigure") }
 func (s *script) Outputs() []srp.Output       { return s.outputs }
 func (s *script) ClearOutputs()               { s.outputs = s.outputs[:0] }
@@ -307,6 +310,24 @@ func TestInputsDuringOutputs(t *testing.T) {
 	r.expect("in: step x", "regular", "asked", "send 0:m", "in: reconfigure", "in: gather")
 	r.d.ForceGather()
 	r.expect("in: gather")
+}
+
+func TestLeaveDuringOutputs(t *testing.T) {
+	r := newRig(t)
+	r.onConf = func() { r.d.Leave(); r.d.Close() }
+	r.next(srp.Output{Kind: srp.Unicast, To: 2, Frame: []byte("token")},
+		srp.Output{Kind: srp.ConfigurationChange, Configuration: &totem.Configuration{}},
+		srp.Output{Kind: srp.Deliver, From: 3, Frame: pgFrame(t, "hello")},
+		srp.Output{Kind: srp.Multicast, Frame: []byte("m")})
+	r.handle.Receive(frames("x", "y"))
+	r.expect("in: step x,y", "send 2:token", "regular", "in: leave", "send 0:bye", "close")
+	if err := r.d.Multicast("a", totem.Agreed, [][]byte{[]byte("late")}); err != nil {
+		t.Error(err)
+	}
+	r.d.TransAck()
+	r.d.ForceGather()
+	r.w.RunFor(time.Second)
+	r.expect()
 }
 
 func TestStoreFailureEndsAll(t *testing.T) {
