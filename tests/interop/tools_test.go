@@ -477,7 +477,7 @@ func TestToolsWithoutProvider(t *testing.T) {
 func TestToolsQdevice(t *testing.T) {
 	c := newComparison(t, netns.Options{
 		Nodes:      2,
-		QuorumText: "\tdevice {\n\t\tmodel: net\n\t\tvotes: 1\n\t\tnet {\n\t\t\thost: 127.0.0.1\n\t\t}\n\t}\n",
+		QuorumText: qdeviceConf,
 	})
 	c.Start()
 	c.WaitRing(formTimeout)
