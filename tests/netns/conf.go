@@ -39,7 +39,8 @@ type Options struct {
 	QuorumText string
 	// Tail is put after all sections as it is.
 	Tail string
-	// Listed is how many nodes the nodelist names, if more than Nodes.
+	// Listed is how many nodes the nodelist names, if not all: more for nodes
+	// that do not exist, fewer for ones that run something else.
 	Listed int
 	// Daemon is what nodes run unless told otherwise; zero means [CDaemon].
 	Daemon Daemon
@@ -65,7 +66,7 @@ func (o *Options) fill() {
 	if o.TokenMS == 0 {
 		o.TokenMS = 1000
 	}
-	if o.Listed < o.Nodes {
+	if o.Listed == 0 {
 		o.Listed = o.Nodes
 	}
 	if o.Daemon.Path == "" {

@@ -41,7 +41,9 @@ func ParseStatus(out string) (Status, error) {
 				if err != nil {
 					return st, fmt.Errorf("member line %q: %w", line, err)
 				}
-				st.Members = append(st.Members, id)
+				if id != 0 { // 0 is the line of the quorum device
+					st.Members = append(st.Members, id)
+				}
 			}
 		default:
 			if k, v, ok := strings.Cut(line, ":"); ok {
