@@ -54,14 +54,14 @@ func (s *script) Leave(clock.Instant) {
 	s.in("leave")
 	s.outputs = append(s.outputs, srp.Output{Kind: srp.Multicast, Frame: []byte("bye")})
 }
-func (s *script) Reconfigure(srp.Config)      { s.in("reconfigure") }
-func (s *script) Outputs() []srp.Output       { return s.outputs }
-func (s *script) ClearOutputs()               { s.outputs = s.outputs[:0] }
-func (s *script) State() srp.State            { return srp.Operational }
-func (s *script) Ring() totem.RingID          { return totem.RingID{} }
-func (s *script) Members() []totem.NodeID     { return []totem.NodeID{1} }
-func (s *script) TokenHeld() bool             { return s.held }
-func (s *script) WaitingTransAck() bool       { return false }
+func (s *script) Reconfigure(srp.Config)  { s.in("reconfigure") }
+func (s *script) Outputs() []srp.Output   { return s.outputs }
+func (s *script) ClearOutputs()           { s.outputs = s.outputs[:0] }
+func (s *script) State() srp.State        { return srp.Operational }
+func (s *script) Ring() totem.RingID      { return totem.RingID{} }
+func (s *script) Members() []totem.NodeID { return []totem.NodeID{1} }
+func (s *script) TokenHeld() bool         { return s.held }
+func (s *script) WaitingTransAck() bool   { return false }
 func (s *script) Stats(clock.Instant) srp.Stats {
 	return srp.Stats{}
 }
