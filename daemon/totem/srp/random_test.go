@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/corosync-go/corosync/daemon/totem/wire"
 )
 
 // TestRandom runs clusters with faults from a seed. SRP_SEED runs one seed, with its log; SRP_SEEDS runs that many.
@@ -54,12 +56,20 @@ func runRandom(t *testing.T, seed int64, logf func(string, ...any)) {
 	}
 	sendJoin := time.Duration(rnd.Intn(2)*rnd.Intn(80)) * time.Millisecond
 	cancel := rnd.Intn(2) == 0
+	failRecv := []int{2500, 2500, 20}[rnd.Intn(3)]
 	window, perVisit := 1+rnd.Intn(80), 1+rnd.Intn(30)
 	w.config = func(c *Config) {
 		c.StartSeq = startSeq
 		c.SendJoin = sendJoin
 		c.CancelTokenHoldOnRetransmit = cancel
 		c.WindowSize, c.MaxMessages = window, perVisit
+		c.FailRecvConst = failRecv
+	}
+	// Some nodes do not hear some others, or not their messages.
+	deaf := map[[2]*node]int{}
+	w.drop = func(from, to *node, frame []byte) bool {
+		k := deaf[[2]*node{from, to}]
+		return k == 1 || k == 2 && wire.Type(frame[3]) == wire.TypeMcast
 	}
 	lossMax := []float64{0, 0.01, 0.05, 0.2}[rnd.Intn(4)]
 	dupMax := []float64{0, 0.1}[rnd.Intn(2)]
@@ -87,7 +97,7 @@ func runRandom(t *testing.T, seed int64, logf func(string, ...any)) {
 		w.runFor(time.Duration(rnd.Int63n(int64([]time.Duration{time.Millisecond, 20 * time.Millisecond, 400 * time.Millisecond,
 			3 * time.Second}[rnd.Intn(4)]))) + 1)
 		n := w.nodes[rnd.Intn(len(w.nodes))]
-		switch rnd.Intn(12) {
+		switch rnd.Intn(14) {
 		case 0, 1, 2, 3, 4:
 			for _, n := range w.nodes {
 				if n.up && n.pauseTo <= w.now {
@@ -120,6 +130,10 @@ func runRandom(t *testing.T, seed int64, logf func(string, ...any)) {
 			if n.up {
 				n.pauseTo = w.now.Add(time.Duration(rnd.Int63n(int64(4 * time.Second))))
 			}
+		case 12:
+			deaf[[2]*node{n, w.nodes[rnd.Intn(len(w.nodes))]}] = 1 + rnd.Intn(2)
+		case 13:
+			clear(deaf)
 		case 11:
 			if n.up && n.pauseTo <= w.now {
 				switch rnd.Intn(3) {
@@ -134,6 +148,7 @@ func runRandom(t *testing.T, seed int64, logf func(string, ...any)) {
 			}
 		}
 	}
+	clear(deaf)
 	for _, n := range w.nodes {
 		n.group = 0
 		n.pauseTo = min(n.pauseTo, w.now)
