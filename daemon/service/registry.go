@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/corosync-go/corosync/daemon/icmap"
 )
@@ -144,9 +145,14 @@ func (r *Router) unload(s *Loaded) {
 // Stopping says that Shutdown has been called.
 func (r *Router) Stopping() bool { return r.stopping }
 
+// leaveTimeout bounds the wait for the token after a service has multicast on leaving, for each service.
+const leaveTimeout = 500 * time.Millisecond
+
 // Shutdown unloads all services, the highest priority first and ascending numbers in one priority, one per turn of the
-// loop: what they multicast on leaving has a chance to get out. done is called after the last one. Further calls do
-// nothing.
+// loop. done is called after the last one. Further calls do nothing.
+//
+// What a service multicasts on leaving (cpg: that its processes are gone) is given the time to be sent. In the C daemon the
+// loop happens to be slow enough for that, mostly.
 func (r *Router) Shutdown(done func()) {
 	if r.stopping {
 		return
@@ -162,10 +168,39 @@ func (r *Router) Shutdown(done func()) {
 			}
 			return
 		}
+		sent := r.sent
 		r.unload(s)
-		r.cfg.Scheduler.After(0, next)
+		if r.sent == sent {
+			r.cfg.Scheduler.After(0, next)
+		} else {
+			r.afterSending(next)
+		}
 	}
 	r.cfg.Scheduler.After(0, next)
+}
+
+// afterSending calls fn when what is queued now has been sent, or after leaveTimeout.
+func (r *Router) afterSending(fn func()) {
+	called := false
+	once := func() {
+		if !called {
+			called = true
+			fn()
+		}
+	}
+	// One token visit sends a window of frames. Usage counts in percent, so nothing short of a visit that began at zero
+	// is sure to have sent the rest.
+	low := r.cfg.Ring.Usage() == 0
+	r.OnTokenSent(func() bool {
+		if low || called {
+			// Not from here: the ring is in the middle of its visit.
+			r.cfg.Scheduler.After(0, once)
+			return true
+		}
+		low = r.cfg.Ring.Usage() == 0
+		return false
+	})
+	r.cfg.Scheduler.After(leaveTimeout, once)
 }
 
 func (r *Router) nextToUnload() *Loaded {

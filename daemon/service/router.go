@@ -73,6 +73,7 @@ type Router struct {
 	waiting bool
 
 	stopping bool
+	sent     uint64 // exec messages queued
 
 	discarded uint64 // exec messages that no handler took
 }
@@ -142,6 +143,7 @@ func (r *Router) mcast(s *Loaded, g totem.Guarantee, parts [][]byte) error {
 	if err := r.cfg.Ring.Multicast(GroupExec, g, parts); err != nil {
 		return err
 	}
+	r.sent++
 	if len(parts) > 0 && len(parts[0]) >= 4 {
 		if fn := binary.NativeEndian.Uint32(parts[0]) & 0xffff; fn < uint32(len(s.exec)) {
 			s.exec[fn].tx.Inc()

@@ -389,6 +389,41 @@ func TestShutdownOrder(t *testing.T) {
 	}
 }
 
+// TestShutdownSends: what a service multicasts on leaving is sent before the next one is unloaded, unless no token comes.
+func TestShutdownSends(t *testing.T) {
+	for _, token := range []bool{true, false} {
+		var log []string
+		a := &leaver{engine{info: service.Info{ID: service.CMAP, Short: "cmap"}, log: &log}}
+		b := &engine{info: service.Info{ID: service.CPG, Short: "cpg"}, log: &log}
+		c := servicetest.New(t, 1, func(n *servicetest.Node) { n.Load(a); n.Load(b) })
+		n := c.Node(1)
+		c.Form(1)
+		n.Ring.Stopped = !token
+		log = nil
+		n.Router.Shutdown(func() { log = append(log, "done") })
+		c.Advance(1e6)
+		want := []string{"cmap exit", "cpg exit", "done"}
+		if !token {
+			want = want[:1]
+		}
+		if !slices.Equal(log, want) || n.Ring.Queued() != 0 == token {
+			t.Errorf("token %v: got %q, %d queued", token, log, n.Ring.Queued())
+		}
+		c.Advance(1e9)
+		if len(log) != 3 {
+			t.Errorf("token %v: after a second %q", token, log)
+		}
+	}
+}
+
+// leaver multicasts when it is unloaded.
+type leaver struct{ engine }
+
+func (e *leaver) Exit() {
+	e.engine.Exit()
+	_ = e.api.Mcast(totem.Agreed, execMsg(service.CMAP, 0, 16))
+}
+
 func TestDeliverAllocatesNothing(t *testing.T) {
 	var log []string
 	e := &engine{info: service.Info{ID: service.CPG, Short: "cpg"}, log: &log}

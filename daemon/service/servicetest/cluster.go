@@ -202,7 +202,7 @@ func (c *Cluster) Run() {
 // Rotate passes the token once around every ring, and says whether anything happened.
 func (c *Cluster) Rotate() (moved bool) {
 	for _, id := range c.order {
-		if n := c.nodes[id]; len(n.Ring.members) > 0 && n.visit() {
+		if n := c.nodes[id]; len(n.Ring.members) > 0 && !n.Ring.Stopped && n.visit() {
 			moved = true
 		}
 	}
@@ -260,6 +260,8 @@ type Ring struct {
 	Reserved, MaxReserved int
 	// Acks counts TransAck.
 	Acks int
+	// Stopped keeps the token away from this node.
+	Stopped bool
 	// Sink makes Multicast drop everything, for measurements.
 	Sink bool
 }
