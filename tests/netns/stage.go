@@ -29,23 +29,29 @@ var unsupported = "netns.Main was not called from TestMain"
 // Main runs the tests of m inside namespaces and exits the process. Where the
 // machine allows none, the tests run outside and each call of [New] skips with
 // the reason.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Stage(m.Run)) }
+
+// Stage is Main for programs that are no tests: it runs f inside namespaces, or
+// outside where there can be none (see [Supported]), and returns its exit code.
+// It is called first thing in main.
+func Stage(f func() int) int {
 	switch os.Getenv(stageEnv) {
 	case stageNode:
 		nodeInit()
+		return 1
 	case stageHub:
 		os.Unsetenv(stageEnv)
 		unsupported = prepareHub()
-		code := m.Run()
+		code := f()
 		cleanBuilds()
-		os.Exit(code)
+		return code
 	default:
 		code, err := runHub()
 		if err != nil {
 			unsupported = err.Error()
-			os.Exit(m.Run())
+			return f()
 		}
-		os.Exit(code)
+		return code
 	}
 }
 
