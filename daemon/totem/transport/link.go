@@ -26,6 +26,8 @@ type Link struct {
 	// Open and Close open and close the sockets for a state that is up. Open fails as a whole or not at all.
 	Open  func(netif.State) error
 	Close func()
+	// Announce, if set, is called when the interface is up for the first time, before the handler is told.
+	Announce func()
 	// Handler is told.
 	Handler Handler
 
@@ -112,6 +114,10 @@ func (l *Link) tell(up bool) {
 	l.reported, l.up = true, up
 	if up {
 		l.Log.Noticef("The network interface [%s] is now up.", l.state.Addr)
+		if l.Announce != nil {
+			l.Announce()
+			l.Announce = nil
+		}
 	} else {
 		l.Log.Noticef("The network interface is down.")
 	}

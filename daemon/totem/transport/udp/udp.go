@@ -110,7 +110,9 @@ func New(l *loop.Loop, log logsys.Logger, cfg Config) (*Transport, error) {
 // Start watches the interface, and opens the sockets as soon as it is up.
 func (t *Transport) Start(h transport.Handler) error {
 	t.handler = h
-	t.link = transport.Link{Sched: t.loop, Log: t.log, Handler: h, Open: t.open, Close: t.closeSockets}
+	t.log.Noticef("Initializing transport (UDP/IP Multicast).")
+	t.link = transport.Link{Sched: t.loop, Log: t.log, Handler: h, Open: t.open, Close: t.closeSockets,
+		Announce: func() { t.log.Infof("Configuring link 0") }}
 	m, state, err := netif.Watch(t.cfg.Bind, t.loop.Post, t.interfaceChanged)
 	if err != nil {
 		return err

@@ -63,6 +63,8 @@ type Transport struct {
 	peers   []peer // the members except this node that have an address
 	known   map[netip.Addr]struct{}
 
+	announced bool // the members have been logged; changes are from now on
+
 	fd    int
 	watch *loop.Watch
 	tx    dgram.Sender
@@ -93,7 +95,8 @@ func (t *Transport) Start(h transport.Handler) error {
 	if err := t.SetMembers(t.cfg.Members); err != nil {
 		return err
 	}
-	t.link = transport.Link{Sched: t.loop, Log: t.log, Handler: h, Open: t.open, Close: t.closeSocket}
+	t.log.Noticef("Initializing transport (UDP/IP Unicast).")
+	t.link = transport.Link{Sched: t.loop, Log: t.log, Handler: h, Open: t.open, Close: t.closeSocket, Announce: t.announce}
 	m, state, err := netif.Watch(t.cfg.Bind, t.loop.Post, t.interfaceChanged)
 	if err != nil {
 		return err
@@ -153,14 +156,14 @@ func (t *Transport) SetMembers(members []transport.Member) error {
 		if !a.IsValid() {
 			continue
 		}
-		if _, old := t.known[a]; !old {
+		if _, old := t.known[a]; !old && t.announced {
 			t.log.Noticef("adding new UDPU member {%s}", a)
 		}
 		known[a] = struct{}{}
 	}
 	for i := range t.members {
 		a := t.members[i].Addrs[0].Unmap().WithZone("")
-		if _, kept := known[a]; a.IsValid() && !kept {
+		if _, kept := known[a]; a.IsValid() && !kept && t.announced {
 			t.log.Noticef("removing UDPU member {%s}", a)
 		}
 	}
@@ -168,6 +171,17 @@ func (t *Transport) SetMembers(members []transport.Member) error {
 	t.known = known
 	t.makePeers()
 	return nil
+}
+
+// announce tells the log what is set up, once.
+func (t *Transport) announce() {
+	t.announced = true
+	t.log.Infof("Configuring link 0")
+	for i := range t.members {
+		if a := t.members[i].Addrs[0]; a.IsValid() {
+			t.log.Noticef("adding new UDPU member {%s}", a.Unmap().WithZone(""))
+		}
+	}
 }
 
 // makePeers makes the socket addresses. They depend on the interface, whose number goes with link-local addresses.
