@@ -188,17 +188,18 @@ func (r *Router) afterSending(fn func()) {
 			fn()
 		}
 	}
-	// One token visit sends a window of frames. Usage counts in percent, so nothing short of a visit that began at zero
-	// is sure to have sent the rest.
-	low := r.cfg.Ring.Usage() == 0
+	// One token visit sends a window of frames. As long as the usage falls there is more; a rest that does not show in
+	// percent fits into one visit.
+	last := r.cfg.Ring.Usage()
 	r.OnTokenSent(func() bool {
-		if low || called {
-			// Not from here: the ring is in the middle of its visit.
-			r.cfg.Scheduler.After(0, once)
-			return true
+		now := r.cfg.Ring.Usage()
+		if now < last && !called {
+			last = now
+			return false
 		}
-		low = r.cfg.Ring.Usage() == 0
-		return false
+		// Not from here: the ring is in the middle of its visit.
+		r.cfg.Scheduler.After(0, once)
+		return true
 	})
 	r.cfg.Scheduler.After(leaveTimeout, once)
 }
