@@ -2,7 +2,8 @@
 
 GO          ?= go
 DESTDIR     ?=
-PREFIX      ?= /usr/local
+PREFIX      ?= /usr
+LIBDIR      ?= $(PREFIX)/lib
 SBINDIR     ?= $(PREFIX)/sbin
 BINDIR      ?= $(PREFIX)/bin
 MANDIR      ?= $(PREFIX)/share/man
@@ -77,8 +78,9 @@ install: build ## into DESTDIR, honours PREFIX SYSCONFDIR LOCALSTATEDIR SYSTEMDD
 	  $(INSTALL) -m 0644 $(BUILDDIR)/$$(basename $$u) $(DESTDIR)$(SYSTEMDDIR)/ || exit 1; done
 	@for m in $(wildcard packaging/man/*.[1-8]); do $(INSTALL) -D -m 0644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$$(basename $$m) || exit 1; done
 
-demo: ## a cluster on this machine in one command
-	$(GO) run ./tests/demo
+demo: build ## a cluster of three on this machine, shown in half a minute; root is not needed
+	$(GO) build -trimpath -o $(BUILDDIR)/demo ./tests/demo
+	$(BUILDDIR)/demo -bin $(BUILDDIR)
 
 package: build ## a deb and an rpm through nfpm, if it is installed
 	@command -v nfpm >/dev/null || { echo "make package: nfpm is not installed (go install github.com/goreleaser/nfpm/v2/cmd/nfpm@latest)"; exit 1; }
