@@ -403,8 +403,13 @@ func ParseCPGIterInitRequest(b []byte) (CPGIterInitRequest, error) {
 	if err := atLeast(b, CPGIterInitRequestSize, what); err != nil {
 		return CPGIterInitRequest{}, err
 	}
+	kind := getu32(b, 152)
+	if kind != CPGIterOneGroup {
+		// Without a group the C library sends its name uninitialized.
+		return CPGIterInitRequest{Type: kind}, nil
+	}
 	name, err := getCPGName(b, 16, ne, what)
-	return CPGIterInitRequest{Group: name, Type: getu32(b, 152)}, err
+	return CPGIterInitRequest{Group: name, Type: kind}, err
 }
 
 // Append appends the request.
