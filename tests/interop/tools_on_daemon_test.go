@@ -101,6 +101,7 @@ var volatile = []struct {
 	// Counters, times and identifiers of this run.
 	{regexp.MustCompile(`(?m)^(stats\.\S+ \([a-z0-9]+\) = ).*$`), "${1}VALUE"},
 	{regexp.MustCompile(`(?m)^(runtime\.(?:blackbox|config|force_gather|totem)\S* \([a-z0-9]+\) = ).*$`), "${1}VALUE"},
+	{regexp.MustCompile(`(?m)^(runtime\.services\.\S+\.(?:rx|tx) \(u64\) = ).*$`), "${1}N"},
 	{regexp.MustCompile(`(join_count \(u32\) = )\d+`), "${1}N"},
 	{regexp.MustCompile(`(?m)^(internal_configuration\.\S+ \([a-z0-9]+\) = ).*$`), "${1}VALUE"},
 }
