@@ -170,7 +170,7 @@ func (s *sim) qdevice(args []string) {
 		for _, a := range args[1:] {
 			for _, id := range parseTargets(a).nodes {
 				if n := s.find(id); n != nil {
-					s.after(0, true, func() { n.qdevice(on) })
+					s.after(s.lag(id), true, func() { n.qdevice(on) })
 				}
 			}
 		}

@@ -59,7 +59,7 @@ var corpus = []script{
 	{"device on one side", device(""), ones(4), []string{"qdevice on 3", "wait 250", "split 1:3,4", "wait 100", "qdevice off 3", "qdevice on 3", "wait 250", "join 0 1"}},
 	{"device of a node that dies", device(""), ones(3), []string{"qdevice on 1", "wait 250", "down 3", "down 2", "qdevice off 1", "qdevice on 1", "wait 250", "up 2", "wait 100"}},
 	{"device and wait_for_all", device("") + "\nwait_for_all: 1", ones(2), []string{"qdevice on 1,2", "wait 250", "down 2", "qdevice off 1", "qdevice on 1", "wait 250", "up 2", "qdevice on 2", "wait 250"}},
-	{"no device", "", ones(2), []string{"qdevice on 1", "wait 50", "qdevice off 1", "split 1:2"}},
+	{"no device", "", ones(2), []string{"qdevice on 1", "wait 50", "split 1:2", "join 0 1"}},
 
 	{"autofence", "", ones(5), []string{"autofence on", "split 1:4,5", "show"}},
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/corosync-go/corosync/daemon/totem"
 )
 
 const referencePath = "/usr/bin/corosync-vqsim"
@@ -36,15 +38,15 @@ type reference struct {
 	lines chan string
 	log   strings.Builder // the whole session
 	// reports and exits count since the last command, by node.
-	reports, exits map[int]int
-	pids           map[int]int // processes of the nodes
-	killed         map[int]bool
+	reports, exits map[totem.NodeID]int
+	pids           map[totem.NodeID]int // processes of the nodes
+	killed         map[totem.NodeID]bool
 }
 
 // startReference runs corosync-vqsim. Its -c accepts a path of at most seven characters, so it is started beside the file.
 func startReference(conf string) (*reference, error) {
 	r := &reference{
-		lines: make(chan string, 1024), reports: map[int]int{}, exits: map[int]int{}, pids: map[int]int{}, killed: map[int]bool{},
+		lines: make(chan string, 1024), reports: map[totem.NodeID]int{}, exits: map[totem.NodeID]int{}, pids: map[totem.NodeID]int{}, killed: map[totem.NodeID]bool{},
 	}
 	args := []string{referencePath, "-n", "-c", filepath.Base(conf)}
 	if stdbuf, err := exec.LookPath("stdbuf"); err == nil {
@@ -101,14 +103,14 @@ func (r *reference) next(deadline time.Time) (string, error) {
 		}
 		r.log.WriteString(l + "\n")
 		if m := exitLine.FindStringSubmatch(l); m != nil {
-			id, _ := strconv.Atoi(m[2])
+			id := totem.NodeID(atoi(m[2]))
 			r.exits[id]++
 			if m[3] != "" && !r.killed[id] {
 				return l, errCrashed
 			}
 		} else if m := stateLine.FindStringSubmatch(l); m != nil && !strings.Contains(l, "ring=[0.0]") {
 			// A node that starts quorate says so before its first ring.
-			id, _ := strconv.Atoi(m[2])
+			id := totem.NodeID(atoi(m[2]))
 			r.reports[id]++
 		}
 		return l, nil
@@ -118,7 +120,7 @@ func (r *reference) next(deadline time.Time) (string, error) {
 }
 
 // await reads until each node has reported as often as said, and the nodes that end have ended.
-func (r *reference) await(reports map[int]int, exits []int) error {
+func (r *reference) await(reports map[totem.NodeID]int, exits []totem.NodeID) error {
 	deadline := time.Now().Add(answerTimeout)
 	for {
 		missing := false
@@ -142,7 +144,7 @@ func (r *reference) send(command string) error {
 	clear(r.reports)
 	clear(r.exits)
 	if id, ok := strings.CutPrefix(command, "crash "); ok {
-		n, _ := strconv.Atoi(id)
+		n := totem.NodeID(atoi(id))
 		r.killed[n] = true
 		return syscall.Kill(r.pids[n], syscall.SIGKILL)
 	}
@@ -193,7 +195,7 @@ func (r *reference) children() []int {
 }
 
 // learn notes the process of a node that was just started, the only unknown child.
-func (r *reference) learn(ids ...int) {
+func (r *reference) learn(ids ...totem.NodeID) {
 	known := map[int]bool{}
 	for _, p := range r.pids {
 		known[p] = true

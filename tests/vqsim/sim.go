@@ -80,8 +80,8 @@ type sim struct {
 	quit        bool
 
 	// stagger delays the activation on a node, which decides whether the messages of one node reach another before it has
-	// activated itself. Real nodes race here.
-	stagger func(id totem.NodeID) time.Duration
+	// activated itself; lag delays what it hears. Real nodes race here.
+	stagger, lag func(id totem.NodeID) time.Duration
 	// activations counts the memberships that nodes have activated, by node.
 	activations map[totem.NodeID]int
 }
@@ -91,8 +91,8 @@ func newSim(path string, out, errOut io.Writer, sync bool, logs logsys.Factory) 
 	s := &sim{
 		clock: clock.NewManual(), conf: icmap.New(), logs: logs, out: out, errOut: errOut, sync: sync,
 		activations: map[totem.NodeID]int{},
-		stagger:     func(totem.NodeID) time.Duration { return 0 },
 	}
+	s.stagger, s.lag = inStep, inStep
 	for i := range s.partitions {
 		s.partitions[i] = &partition{num: i, ring: totem.RingID{Rep: totem.NodeID(1000 + i)}}
 	}
@@ -101,6 +101,9 @@ func newSim(path string, out, errOut io.Writer, sync bool, logs logsys.Factory) 
 	}
 	return s, nil
 }
+
+// inStep is the delay of nodes that do not race: all activate before any message moves.
+func inStep(totem.NodeID) time.Duration { return 0 }
 
 // boot starts the nodes of the nodelist in partition 0.
 func (s *sim) boot() error {
@@ -184,7 +187,7 @@ func (s *sim) start(id totem.NodeID, p *partition) error {
 	}
 	n := newNode(s, id, p)
 	p.nodes = append(p.nodes, n)
-	s.after(0, true, n.boot)
+	s.after(s.lag(n.id), true, n.boot)
 	s.announce(p, true)
 	return nil
 }
@@ -203,7 +206,7 @@ func (s *sim) announce(p *partition, newRing bool) {
 	}
 	ring := p.ring
 	for _, n := range p.nodes {
-		s.after(0, true, func() { n.receiveSync(members, ring) })
+		s.after(s.lag(n.id), true, func() { n.receiveSync(members, ring) })
 	}
 }
 
@@ -217,7 +220,7 @@ func (s *sim) announceAll(newRing bool) {
 // broadcast passes a message of a node to its partition.
 func (s *sim) broadcast(from *node, msg []byte) {
 	for _, n := range from.part.nodes {
-		s.after(0, true, func() { n.receive(from.id, msg) })
+		s.after(s.lag(n.id), true, func() { n.receive(from.id, msg) })
 	}
 }
 
