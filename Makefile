@@ -58,7 +58,7 @@ interop: ## with Debian's corosync, its clients, Pacemaker, qdevice
 
 bench: ## beside the C daemon in one run, ratios; then the Go benchmarks of the packages
 	$(GO) test -count=1 -timeout 30m -run '^$$' -bench . -benchmem ./daemon/... ./libcorosync-go/...
-	@if [ -d tests/bench ]; then echo "$(GO) test -count=1 -v ./tests/bench"; $(GO) test -count=1 -v -timeout 30m ./tests/bench; fi
+	@if [ -d tests/bench ]; then echo "COROSYNC_BENCH=1 $(GO) test -count=1 -v ./tests/bench"; COROSYNC_BENCH=1 $(GO) test -count=1 -v -timeout 30m ./tests/bench; fi
 
 lint: ## gofmt, go vet, the rules of tests/arch
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:" $$out; exit 1; fi
