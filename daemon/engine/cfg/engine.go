@@ -24,6 +24,7 @@ type Engine struct {
 type client struct {
 	conn     service.Conn
 	tracking bool
+	asked    bool // has asked for a shutdown
 	vote     vote
 }
 

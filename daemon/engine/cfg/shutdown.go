@@ -60,6 +60,7 @@ func (e *Engine) tryShutdown(c service.Conn, req []byte) {
 		return
 	}
 	n := &e.shutdown
+	cl.asked = true
 	n.requester, n.flags, n.yes, n.no, n.expected = cl, r.Value, 0, 0, 0
 	for _, t := range e.trackers {
 		if t != cl {
@@ -126,7 +127,9 @@ func (e *Engine) evaluate() {
 	e.sendShutdown()
 }
 
-// shutdownExpired counts everybody as a no and tells the trackers that they are too late.
+// shutdownExpired counts everybody as a no. That it is too late is told to those trackers only that have themselves asked
+// for a shutdown before, as 3.1 does: a library takes the event for another question, which the others have not been told
+// to expect.
 func (e *Engine) shutdownExpired() {
 	n := &e.shutdown
 	n.timer = nil
@@ -135,7 +138,9 @@ func (e *Engine) shutdownExpired() {
 	e.evaluate()
 	n.flags = flags
 	for _, t := range e.trackers {
-		e.testShutdown(t, cserr.Timeout)
+		if t.asked {
+			e.testShutdown(t, cserr.Timeout)
+		}
 	}
 	n.flags = 0
 }
@@ -161,10 +166,10 @@ func (e *Engine) trackStart(c service.Conn, _ []byte) {
 		cl.tracking = true
 		cl.vote = voteUnknown
 		e.trackers = slices.Insert(e.trackers, 0, cl)
-	}
-	if e.shutdown.requester != nil {
-		e.shutdown.expected++
-		e.testShutdown(cl, cserr.OK)
+		if e.shutdown.requester != nil {
+			e.shutdown.expected++
+			e.testShutdown(cl, cserr.OK)
+		}
 	}
 	e.reply(c, ipcmsg.CfgResTrackStart, cserr.OK)
 }

@@ -1,6 +1,8 @@
 package cmap
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,7 +127,8 @@ func (e *Engine) pollStats() {
 		if !cl.stats {
 			continue
 		}
-		for _, t := range cl.trackers {
+		for _, h := range slices.Sorted(maps.Keys(cl.trackers)) {
+			t := cl.trackers[h]
 			e.statsPoll = noTimer{} // somebody still tracks
 			if t.prefix() {
 				e.pollPrefix(t)
@@ -158,7 +161,7 @@ func (e *Engine) pollPrefix(t *tracker) {
 			e.notify(t, icmap.EventAdd, k, v, v)
 		}
 	}
-	for k := range t.keys {
+	for _, k := range slices.Sorted(maps.Keys(t.keys)) {
 		if _, ok := now[k]; !ok && !strings.HasPrefix(k, scheduleMissPrefix) {
 			e.notify(t, icmap.EventDelete, k, icmap.Value{}, icmap.Value{})
 		}

@@ -224,11 +224,18 @@ func (e *Engine) parseTieBreaker(text string) {
 		e.tie = atbHighest
 	default:
 		e.tieList = e.tieList[:0]
-		for _, f := range strings.Fields(text) {
-			id, err := strconv.ParseUint(f, 10, 32)
-			if err != nil || id == 0 || len(e.tieList) == totem.MaxNodes {
+		for len(e.tieList) < totem.MaxNodes {
+			// The list ends at the first thing that is not a number, as "2 4,6" does after 4.
+			text = strings.TrimLeft(text, " \t")
+			end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+			if end < 0 {
+				end = len(text)
+			}
+			id, err := strconv.ParseUint(text[:end], 10, 32)
+			if err != nil || id == 0 {
 				break
 			}
+			text = text[end:]
 			e.log.Debugf("ATB nodelist[%d] = %d", len(e.tieList), id)
 			e.tieList = append(e.tieList, totem.NodeID(id))
 		}
