@@ -253,7 +253,7 @@ type Notification struct {
 type Track struct {
 	c        *Client
 	instance uint64
-	handle   uint64
+	handle   uint64 // guarded by c.mu; 0 until the daemon has answered
 	notify   func(Notification)
 }
 
@@ -282,7 +282,9 @@ func (c *Client) Track(ctx context.Context, key string, mask Event, notify func(
 		c.forget(t)
 		return nil, err
 	}
+	c.mu.Lock()
 	t.handle = r.Handle
+	c.mu.Unlock()
 	return t, nil
 }
 
@@ -294,7 +296,10 @@ func (c *Client) forget(t *Track) {
 
 // Delete ends the tracker; events under way are dropped.
 func (t *Track) Delete(ctx context.Context) error {
-	request := ipcmsg.CmapHandleRequest{ID: ipcmsg.CmapReqTrackDelete, Handle: t.handle}.Append(nil)
+	t.c.mu.Lock()
+	handle := t.handle
+	t.c.mu.Unlock()
+	request := ipcmsg.CmapHandleRequest{ID: ipcmsg.CmapReqTrackDelete, Handle: handle}.Append(nil)
 	r, err := call.Do(ctx, t.c.conn, request, ipcmsg.ParseCmapHandleResponse)
 	if err == nil {
 		err = r.Error.Err()
