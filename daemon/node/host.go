@@ -23,7 +23,7 @@ func (h host) Reload(done func(changedCrypto bool, err error)) {
 	path := n.config.Path
 	var candidate *config.Candidate
 	n.env.Offload(func() { candidate = config.Prepare(path, n.env.Files) }, func() {
-		next, err := candidate.Commit(n.db, n.config, n.log, n.apply)
+		next, err := candidate.Commit(n.db, n.config, n.env.Logs.Logger("CFG"), n.apply)
 		changed := err == nil && !next.Crypto.Equal(&n.config.Crypto)
 		if err == nil {
 			n.config = next

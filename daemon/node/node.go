@@ -276,6 +276,11 @@ func (n *Node) flushMap() {
 
 // apply puts a reloaded configuration into the running totem.
 func (n *Node) apply(next *config.Config) error {
+	for i := range next.Links {
+		if next.Links[i].Configured {
+			n.env.Logs.Logger("TOTEM").Infof("Configuring link %d", i)
+		}
+	}
 	if err := n.driver.SetMembers(members(next)); err != nil {
 		return err
 	}
