@@ -1,9 +1,11 @@
 package node
 
 import (
+	"strings"
 	"time"
 
 	"github.com/corosync-go/corosync/daemon/clock"
+	"github.com/corosync-go/corosync/daemon/ipcserver"
 	"github.com/corosync-go/corosync/daemon/stats"
 )
 
@@ -20,7 +22,7 @@ func (n *Node) newStats() *stats.Registry {
 	})
 	r.OnClear("totem", n.driver.ClearStats)
 	if n.ipc != nil {
-		r.Register(stats.PrefixIPC, func(o *stats.Out) { stats.IPC(o, n.ipc) })
+		r.Register(stats.PrefixIPC, func(o *stats.Out) { ipcStats(o, n.ipc) })
 		r.OnClear("ipc", n.ipc.ClearStats)
 	}
 	return r
@@ -48,3 +50,30 @@ func (n *Node) watchSchedule() {
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// ipcStats emits the statistics of the server and of each connection.
+func ipcStats(o *stats.Out, s *ipcserver.Server) {
+	if o.Under("global.") {
+		t := s.Totals()
+		o.Uint64("active", t.Active)
+		o.Uint64("closed", t.Closed)
+	}
+	for _, c := range s.Conns() {
+		if !o.Under(strings.TrimPrefix(c.Prefix, stats.PrefixIPC)) {
+			continue
+		}
+		o.Int32("queueing", c.Queueing)
+		o.Uint32("queued", c.Queued)
+		o.Uint64("invalid_request", c.InvalidRequest)
+		o.Uint64("overload", c.Overload)
+		o.Uint32("sent", c.Sent)
+		o.String("procname", c.Procname)
+		o.Uint64("requests", c.Requests)
+		o.Uint64("responses", c.Responses)
+		o.Uint64("dispatched", c.Dispatched)
+		o.Uint64("send_retries", c.SendRetries)
+		o.Uint64("recv_retries", c.RecvRetries)
+		o.Uint32("flow_control", c.FlowControl)
+		o.Uint64("flow_control_count", c.FlowChanges)
+	}
+}

@@ -1,9 +1,6 @@
 package stats
 
 import (
-	"strings"
-
-	"github.com/corosync-go/corosync/daemon/ipcserver"
 	"github.com/corosync-go/corosync/daemon/totem/srp"
 )
 
@@ -55,33 +52,6 @@ func SRP(o *Out, s *srp.Stats, sendFailures uint32) {
 	o.Uint32("mtt_rx_token", s.MttRxToken)
 	o.Uint32("avg_token_workload", s.AvgTokenWorkload)
 	o.Uint32("avg_backlog_calc", s.AvgBacklogCalc)
-}
-
-// IPC emits stats.ipcs.* of a server.
-func IPC(o *Out, s *ipcserver.Server) {
-	if o.Under("global.") {
-		t := s.Totals()
-		o.Uint64("active", t.Active)
-		o.Uint64("closed", t.Closed)
-	}
-	for _, c := range s.Conns() {
-		if !o.Under(strings.TrimPrefix(c.Prefix, PrefixIPC)) {
-			continue
-		}
-		o.Int32("queueing", c.Queueing)
-		o.Uint32("queued", c.Queued)
-		o.Uint64("invalid_request", c.InvalidRequest)
-		o.Uint64("overload", c.Overload)
-		o.Uint32("sent", c.Sent)
-		o.String("procname", c.Procname)
-		o.Uint64("requests", c.Requests)
-		o.Uint64("responses", c.Responses)
-		o.Uint64("dispatched", c.Dispatched)
-		o.Uint64("send_retries", c.SendRetries)
-		o.Uint64("recv_retries", c.RecvRetries)
-		o.Uint32("flow_control", c.FlowControl)
-		o.Uint64("flow_control_count", c.FlowChanges)
-	}
 }
 
 // KnetLink are the counters of one link to one node.
