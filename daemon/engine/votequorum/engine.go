@@ -84,6 +84,8 @@ type Engine struct {
 	us      *node
 	qdevice *node
 	nodes   []*node
+	// listed has the same nodes in the order of the client's node list, see list.
+	listed []*node
 
 	// The decision.
 	quorum  uint32
@@ -169,6 +171,7 @@ func (e *Engine) Init(api service.API) error {
 	e.qdevice = &node{id: qdeviceNodeID}
 	e.us = &node{id: api.NodeID(), state: stateMember, votes: 1, flags: ipcmsg.VotequorumNodeFirst}
 	e.nodes = []*node{e.us}
+	e.listed = []*node{e.us}
 	e.publish32("this_node_id", uint32(e.us.id))
 	if err := e.readConfig(false); err != nil {
 		return err
@@ -234,12 +237,24 @@ func (e *Engine) add(id totem.NodeID) *node {
 			e.log.Critf("No room for the votes of node %d: %d nodes are known", id, len(e.nodes))
 			return nil
 		}
+		e.listed = slices.DeleteFunc(e.listed, func(n *node) bool { return n == e.nodes[i] })
 		e.nodes = slices.Delete(e.nodes, i, i+1)
 	}
 	n := &node{id: id}
 	i, _ := e.search(id)
 	e.nodes = slices.Insert(e.nodes, i, n)
+	e.list(n)
 	return n
+}
+
+// list puts a node into the list that quorum events show. 3.1 means to sort it, but places a node above all others before
+// the last one; clients print the list as it comes, so the order is kept.
+func (e *Engine) list(n *node) {
+	i := slices.IndexFunc(e.listed, func(o *node) bool { return o.id > n.id })
+	if i < 0 {
+		i = max(0, len(e.listed)-1)
+	}
+	e.listed = slices.Insert(e.listed, i, n)
 }
 
 // eachMember calls fn for every node in state member.

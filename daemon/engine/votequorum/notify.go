@@ -12,8 +12,8 @@ func (e *Engine) notifyQuorum() {
 }
 
 func (e *Engine) sendQuorum(cl *client, context uint64) {
-	list := make([]ipcmsg.VotequorumNode, 0, len(e.nodes)+1)
-	for _, n := range e.nodes {
+	list := make([]ipcmsg.VotequorumNode, 0, len(e.listed)+1)
+	for _, n := range e.listed {
 		list = append(list, ipcmsg.VotequorumNode{NodeID: uint32(n.id), State: uint32(n.state)})
 	}
 	if e.us.has(ipcmsg.VotequorumNodeQdeviceRegistered) {
