@@ -53,6 +53,9 @@ func (m *Machine) receiveMcast(frame []byte, hurry bool) {
 	}
 	m.high = seq.Max(m.high, in.Seq)
 	m.updateARU(q)
+	if m.state == Recovery {
+		m.noteRecovered(in.Payload)
+	}
 	if m.state == Operational && !hurry {
 		m.deliver()
 	}

@@ -27,6 +27,9 @@ func (m *Machine) enterGather(why Reason) {
 		m.log.Debugf("Restoring instance->my_aru %v my high seq received %v", m.oldARU, m.oldHigh)
 		m.aru, m.high = m.oldARU, m.oldHigh
 	}
+	if m.state != Gather {
+		m.gatherSince = m.now
+	}
 	m.discardToken = true
 	m.originated = false
 	m.tokenHeld = false
@@ -134,7 +137,7 @@ func (m *Machine) receiveJoin(frame []byte) {
 			return
 		}
 		m.noteLeave(j)
-		if !m.knows(j) {
+		if !m.knows(j) && j.SystemFrom != m.id {
 			m.merge(j)
 		}
 		if m.state == Recovery {
@@ -157,7 +160,8 @@ func (m *Machine) processJoin(j *wire.Join) {
 		m.formRing()
 		return
 	}
-	if m.knows(j) {
+	// A JOIN that bears this node's name but not its lists was sent by somebody else, or in an earlier life.
+	if m.knows(j) || j.SystemFrom == m.id {
 		return
 	}
 	// In C a list that is not believed starts GATHER again as well, and is answered with a JOIN. Nodes that do not believe each
@@ -183,6 +187,11 @@ func (m *Machine) knows(j *wire.Join) bool {
 // merge adds what a JOIN tells. Who declares this node failed is itself failed for this node; other failures are believed from
 // members of this ring only. It returns whether that changed anything.
 func (m *Machine) merge(j *wire.Join) bool {
+	// What a node of another ring said before it can have heard of this GATHER is not believed yet; if it means it, it will say
+	// it again. Otherwise two nodes that once declared each other failed can go on to do so with every ring they form.
+	if m.in.fails.has(m.id) && !m.memb.has(j.SystemFrom) && m.now.Sub(m.gatherSince) < m.cfg.Join {
+		return false
+	}
 	before := len(m.proc) + len(m.failed)
 	m.proc.addAll(m.in.procs)
 	if m.in.fails.has(m.id) {

@@ -85,9 +85,11 @@ type Machine struct {
 
 	timers    timers
 	lastAlive clock.Instant
-	pausedAt  clock.Instant // instant at which the pause timer was found late, by pausedFor
-	pausedFor time.Duration
-	lastBad   clock.Instant // last line about a frame of another program
+	// gatherSince is when GATHER was entered from another state.
+	gatherSince clock.Instant
+	pausedAt    clock.Instant // instant at which the pause timer was found late, by pausedFor
+	pausedFor   time.Duration
+	lastBad     clock.Instant // last line about a frame of another program
 
 	stats  Stats
 	visits tokenStats

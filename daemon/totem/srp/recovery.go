@@ -12,6 +12,23 @@ type recoverySource struct {
 	count int     // messages left
 }
 
+// noteRecovered takes a message that another member has sent again from what this node is going to send: all members will
+// have it from there. In C every member sends all it has, and if that is more than the queue of the new ring holds, the
+// recovery never ends.
+func (m *Machine) noteRecovered(inner []byte) {
+	if m.retrans.count == 0 {
+		return
+	}
+	in := &m.in.mcast
+	if in.Parse(inner) != nil || in.Ring != m.oldRing || in.Seq.Sub(m.retrans.next) > m.oldHigh.Sub(m.retrans.next) {
+		return
+	}
+	if it := m.recoverable(in.Seq); it != nil && !it.recovered {
+		it.recovered = true
+		m.retrans.count--
+	}
+}
+
 // enterRecovery is entered with the complete commit token in m.commit.
 func (m *Machine) enterRecovery() {
 	m.log.Debugf("entering RECOVERY state.")
@@ -69,7 +86,8 @@ func (m *Machine) originateFrom(low seq.Num) {
 	m.log.Debugf("copying all old ring messages from %v-%v.", low.Next(), m.oldHigh)
 	m.retrans.next = low.Next()
 	for s := low.Next(); n > 0; n, s = n-1, s.Next() {
-		if m.recoverable(s) != nil {
+		if it := m.recoverable(s); it != nil {
+			it.recovered = false
 			m.retrans.count++
 		}
 	}
@@ -89,7 +107,7 @@ func (m *Machine) nextRecovered() []byte {
 	for m.retrans.count > 0 {
 		it := m.recoverable(m.retrans.next)
 		m.retrans.next = m.retrans.next.Next()
-		if it == nil {
+		if it == nil || it.recovered {
 			continue
 		}
 		m.retrans.count--
@@ -118,6 +136,15 @@ func (m *Machine) sendFirstToken() {
 	m.passToken(t, true)
 	m.startToken()
 	m.startRetransmit()
+}
+
+// recoveryStuckRotations is how many rotations without a new message a recovery may take while retrans_flg says that there are
+// some. Who has one sends it at its next visit, so a few are enough; the number is that of an idle ring in OPERATIONAL.
+const recoveryStuckRotations = 30
+
+// recoveryStuck reports whether the recovery cannot end: retrans_flg is set, but nobody is going to clear it.
+func (m *Machine) recoveryStuck(t *wire.Token) bool {
+	return m.state == Recovery && t.RetransFlg != 0 && m.seqUnchanged > recoveryStuckRotations
 }
 
 // recoveryVisit decides whether the recovery is over. It is when everybody's messages have been sent (retrans_flg was clear at

@@ -241,7 +241,12 @@ func (n *node) send(size int) uint64 {
 	return id
 }
 
-func msgID(frame []byte) uint64 { return binary.LittleEndian.Uint64(frame) }
+func msgID(frame []byte) uint64 {
+	if len(frame) < 8 {
+		return 0 // from an attacker
+	}
+	return binary.LittleEndian.Uint64(frame)
+}
 
 // execute does what the machine wants done.
 func (n *node) execute() {

@@ -15,6 +15,7 @@ type item struct {
 	// systemFrom is the processor that originated the message, source the one in the header.
 	systemFrom, source totem.NodeID
 	foreign            bool
+	recovered          bool   // somebody has sent it again on the new ring
 	misses             uint32 // token visits at which it was missing
 }
 

@@ -62,6 +62,10 @@ func (m *Machine) receiveToken(frame []byte) bool {
 		m.failToReceive()
 		return true
 	}
+	if m.recoveryStuck(t) {
+		m.tokenLost()
+		return true
+	}
 
 	m.tokenSeq = t.TokenSeq
 	t.TokenSeq = t.TokenSeq.Next()
