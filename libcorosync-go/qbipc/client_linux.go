@@ -44,6 +44,7 @@ type Client struct {
 	paths   [6]string
 
 	down      atomic.Bool // Shutdown was called
+	closed    atomic.Bool // Close has been called: the rest is unmapped
 	lost      atomic.Bool // the server is gone
 	interrupt atomic.Bool // wakes Receive: Shutdown, or a context that ended
 
@@ -538,8 +539,11 @@ func (c *Client) Shutdown() {
 	shm.Wake(c.reply.Sem())
 }
 
-// Close releases everything. Files that a dead server left are removed, since nobody else will.
+// Close releases everything. Files that a dead server left are removed, since nobody else will. Further calls do nothing.
 func (c *Client) Close() error {
+	if c.closed.Swap(true) {
+		return nil
+	}
 	if !c.down.Load() {
 		c.Shutdown()
 	}
