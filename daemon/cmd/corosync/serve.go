@@ -48,7 +48,6 @@ func serve(sys *logsys.System, db *icmap.Map, cfg *config.Config, up *child) (co
 			s.log.Critf("Corosync crashed: %v\n%s", r, debug.Stack())
 			writeBlackbox(cfg.System.StateDir, sys)
 			sys.Flush(closeWait)
-			debug.SetTraceback("crash")
 			panic(r)
 		}
 	}()
@@ -123,13 +122,13 @@ func (s *server) failed(err error) int {
 	return exitFatal
 }
 
-// exit is Env.Exit: it ends the loop. Negative codes, of a node that was
-// killed, are cut to a byte as by exit(3).
+// exit is Env.Exit: it ends the loop. A node that was killed has status -1,
+// which the kernel makes 255.
 func (s *server) exit(status int) {
 	if s.ended {
 		return
 	}
-	s.ended, s.status = true, status&0xff
+	s.ended, s.status = true, status
 	s.loop.Stop()
 }
 
@@ -203,11 +202,11 @@ func (s *server) signal(sig os.Signal) {
 	case unix.SIGUSR2:
 		_ = s.loop.Post(s.dumpState)
 	case unix.SIGSEGV, unix.SIGABRT:
-		// Sent from outside; faults of our own are panics. The blackbox, then the
-		// default action, as far as the runtime has it: a traceback and a core.
+		// Sent from outside; faults of our own are panics. The blackbox, then what
+		// the runtime does by default: a traceback, and exit status 2. (Its mode that
+		// ends with the signal itself may take seconds, and other nodes wait.)
 		writeBlackbox(s.cfg.System.StateDir, s.sys)
 		s.sys.Flush(closeWait)
-		debug.SetTraceback("crash")
 		signal.Reset(sig)
 		_ = unix.Kill(os.Getpid(), sig.(unix.Signal))
 	}
