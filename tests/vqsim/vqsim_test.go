@@ -341,9 +341,10 @@ func compareAll(t *testing.T, scripts []script) {
 }
 
 // fewScripts is the number of random scripts of an ordinary test.
-const fewScripts = 200
+const fewScripts = 120
 
 func TestRandomAgainstC(t *testing.T) {
+	t.Parallel()
 	needReference(t)
 	count := fewScripts
 	if v := os.Getenv("COROSYNC_VQSIM_SCRIPTS"); v != "" {
@@ -373,6 +374,7 @@ func TestRandomAgainstC(t *testing.T) {
 }
 
 func TestCorpusAgainstC(t *testing.T) {
+	t.Parallel()
 	needReference(t)
 	compareAll(t, corpus)
 }
