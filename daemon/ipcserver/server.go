@@ -133,6 +133,7 @@ func (s *Server) Open(svc *service.Loaded) error {
 		s.log.Errorf("Can't initialize IPC")
 		return err
 	}
+	s.log.Infof("server name: %s", svc.Short)
 	return s.open(svc, l)
 }
 
@@ -155,6 +156,7 @@ func (s *Server) Shut(svc *service.Loaded) {
 	if i < 0 {
 		return
 	}
+	s.log.Infof("withdrawing server sockets")
 	e := s.endpoints[i]
 	s.endpoints = slices.Delete(s.endpoints, i, i+1)
 	for _, h := range slices.Clone(s.pending) {

@@ -47,6 +47,7 @@ func (r *Router) SyncMulticast(msg []byte) error {
 
 // SyncComplete ends the synchronisation: clients are admitted, totem uses the ordinary send queue again.
 func (r *Router) SyncComplete() {
+	r.cfg.Logs.Logger("MAIN").Noticef("Completed service synchronization, ready to provide service.")
 	r.syncing = false
 	first := !r.ready
 	r.ready = true
