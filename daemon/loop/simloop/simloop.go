@@ -31,7 +31,8 @@ type event struct {
 	node  *Node // nil: belongs to the world
 	input bool  // stands for a descriptor that is readable
 	fn    func()
-	index int // place in the heap, -1 when not in it
+	index int  // place in the heap, -1 when not in it
+	held  bool // came due while its node was paused, and has not been taken back since
 }
 
 type eventHeap []*event
@@ -59,6 +60,7 @@ func (h *eventHeap) Pop() any {
 }
 
 func (w *World) set(e *event, at clock.Instant) {
+	e.held = false
 	e.at = max(at, w.now)
 	e.order = w.order
 	w.order++
@@ -70,6 +72,7 @@ func (w *World) set(e *event, at clock.Instant) {
 }
 
 func (w *World) remove(e *event) {
+	e.held = false
 	if e.index >= 0 {
 		heap.Remove(&w.events, e.index)
 	}
@@ -93,7 +96,7 @@ func (w *World) Step() bool {
 	if e.node == nil {
 		e.fn()
 	} else {
-		e.node.turn(e.fn, e.input)
+		e.node.turn(e)
 	}
 	return true
 }
@@ -129,7 +132,7 @@ type Node struct {
 	hooks  []func()
 	dead   bool
 	paused bool
-	held   [2][]func() // what happened while paused, in order: inputs, others
+	held   [2][]*event // what came due while paused, in order: inputs, others
 }
 
 // NewNode returns the loop of a new process.
@@ -175,38 +178,40 @@ func (n *Node) Resume() {
 		return
 	}
 	n.paused = false
-	inputs, others := n.held[0], n.held[1]
-	n.held = [2][]func(){}
-	for _, fn := range inputs {
-		n.Input(fn)
-	}
-	for _, fn := range others {
-		n.After(0, fn)
+	held := n.held
+	n.held = [2][]*event{}
+	for _, list := range held {
+		for _, e := range list {
+			if e.held {
+				n.world.set(e, n.world.now)
+			}
+		}
 	}
 }
 
 // Kill ends the process: no turn is made any more.
 func (n *Node) Kill() {
 	n.dead = true
-	n.held = [2][]func(){}
+	n.held = [2][]*event{}
 }
 
 // Alive reports whether the process has not been killed.
 func (n *Node) Alive() bool { return !n.dead }
 
-func (n *Node) turn(fn func(), input bool) {
+func (n *Node) turn(e *event) {
 	if n.dead {
 		return
 	}
 	if n.paused {
 		kind := 1
-		if input {
+		if e.input {
 			kind = 0
 		}
-		n.held[kind] = append(n.held[kind], fn)
+		e.held = true
+		n.held[kind] = append(n.held[kind], e)
 		return
 	}
-	fn()
+	e.fn()
 	for _, hook := range n.hooks {
 		hook()
 	}

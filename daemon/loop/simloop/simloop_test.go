@@ -57,6 +57,35 @@ func TestPauseAndKill(t *testing.T) {
 	}
 }
 
+// A timer that came due during a pause and is stopped by what is handled first afterwards is not called.
+func TestStopAfterPause(t *testing.T) {
+	w := New()
+	n := w.NewNode()
+	var got []string
+	stopped := n.After(time.Millisecond, func() { got = append(got, "stopped") })
+	moved := n.NewAlarm(func() { got = append(got, "moved") })
+	moved.Set(n.Now().Add(time.Millisecond))
+	n.After(2*time.Millisecond, func() { got = append(got, "timer") })
+	n.Pause()
+	w.After(3*time.Millisecond, func() {
+		n.Input(func() {
+			got = append(got, "input")
+			stopped.Stop()
+			moved.Set(n.Now().Add(time.Second))
+		})
+	})
+	w.RunFor(10 * time.Millisecond)
+	n.Resume()
+	w.RunFor(10 * time.Millisecond)
+	if want := []string{"input", "timer"}; !slices.Equal(got, want) {
+		t.Fatalf("got %q", got)
+	}
+	w.RunFor(2 * time.Second)
+	if len(got) != 3 {
+		t.Fatalf("got %q", got)
+	}
+}
+
 func TestRunUntil(t *testing.T) {
 	w := New()
 	n := w.NewNode()
