@@ -64,6 +64,26 @@ func TestPriorityOrder(t *testing.T) {
 	}
 }
 
+func TestEarly(t *testing.T) {
+	l := newLoop(t)
+	var got []string
+	for _, c := range []struct {
+		name string
+		prio Priority
+	}{{"high", High}, {"first", Medium}, {"second", Medium}, {"low", Low}} {
+		r, w := pipe(t)
+		if _, err := l.Watch(r, Readable, c.prio, func(uint32) { got = append(got, c.name) }); err != nil {
+			t.Fatal(err)
+		}
+		unix.Write(w, []byte{1})
+	}
+	l.Early(func() bool { return len(got) == 0 })
+	turn(t, l, true)
+	if want := []string{"first", "high", "second", "low"}; !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
 // A handler that removes another descriptor of the same turn, whose number and slot are then used anew.
 func TestRemoveWithinTurn(t *testing.T) {
 	l := newLoop(t)

@@ -18,7 +18,7 @@ type Priority uint8
 
 // The priorities, first to last.
 const (
-	High   Priority = iota // the ring: a token must not wait for clients
+	High   Priority = iota // the ring: a token must not wait for clients, unless it would leave without their messages
 	Medium                 // ordinary work
 	Low                    // what may wait: new clients, slow readers
 	priorities
@@ -41,6 +41,7 @@ type watches struct {
 	slots []watchSlot
 	free  []int32
 	ready [priorities][]readyEvent
+	early func() bool // see Early; nil means never
 }
 
 type watchSlot struct {
@@ -121,6 +122,11 @@ func (t *watches) lookup(slot, gen int32) *Watch {
 	return t.slots[slot].w
 }
 
+// Early sets the question whether a medium descriptor that is ready together with high ones may go before them. It is
+// asked before each; from the first no on, the order of priorities holds. A token that finds nothing to send costs every
+// client a whole rotation, so the ring lets requests through while it has room in the coming visit.
+func (l *Loop) Early(ask func() bool) { l.watch.early = ask }
+
 func (t *watches) dispatch(events []unix.EpollEvent) {
 	for i := range t.ready {
 		t.ready[i] = t.ready[i][:0]
@@ -131,11 +137,20 @@ func (t *watches) dispatch(events []unix.EpollEvent) {
 			t.ready[w.prio] = append(t.ready[w.prio], readyEvent{slot: e.Fd, gen: e.Pad, events: e.Events})
 		}
 	}
-	for i := range t.ready {
-		for _, e := range t.ready[i] {
-			if w := t.lookup(e.slot, e.gen); w != nil {
-				w.fn(e.events)
-			}
+	medium := t.ready[Medium]
+	for t.early != nil && len(t.ready[High]) > 0 && len(medium) > 0 && t.early() {
+		t.call(medium[:1])
+		medium = medium[1:]
+	}
+	t.call(t.ready[High])
+	t.call(medium)
+	t.call(t.ready[Low])
+}
+
+func (t *watches) call(ready []readyEvent) {
+	for _, e := range ready {
+		if w := t.lookup(e.slot, e.gen); w != nil {
+			w.fn(e.events)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"time"
 
 	"github.com/corosync-go/corosync/daemon/clock"
 	"github.com/corosync-go/corosync/daemon/config"
@@ -62,8 +63,21 @@ type Env struct {
 	// Exit ends the process, or the simulated node, with this status. A graceful stop ends there too.
 	Exit func(status int)
 
+	// Endpoints, optional, is the server of clients of a node without Loop.
+	Endpoints Endpoints
+	// Wall, optional, tells the time of day for the record of missed schedules; time.Now if nil.
+	Wall func() time.Time
 	// Check makes the protocol machine verify its invariants after each input. For tests.
 	Check bool
+	// StartSeq is the sequence number before the first message and token of each ring, see srp.Config. For tests.
+	StartSeq uint32
+}
+
+// Endpoints opens the services to clients; *ipcserver.Server implements it.
+type Endpoints interface {
+	Open(s *service.Loaded) error
+	Shut(s *service.Loaded)
+	FlowChanged()
 }
 
 // Node is one daemon.
@@ -108,6 +122,9 @@ func New(c *config.Config, db *icmap.Map, env Env) (*Node, error) {
 	env.Turns.OnTurnEnd(n.flushMap)
 	n.newRouter()
 	n.stats = n.newStats()
+	if env.Loop != nil {
+		env.Loop.Early(n.driver.Hungry)
+	}
 	return n, nil
 }
 
@@ -143,6 +160,8 @@ func (n *Node) newRouter() {
 		rc.OnLoad = func(s *service.Loaded) error { return n.ipc.Open(s) }
 		rc.OnUnload = func(s *service.Loaded) { n.ipc.Shut(s) }
 		rc.OnFlow = func() { n.ipc.FlowChanged() }
+	} else if e := n.env.Endpoints; e != nil {
+		rc.OnLoad, rc.OnUnload, rc.OnFlow = e.Open, e.Shut, e.FlowChanged
 	}
 	n.router = service.New(rc)
 	n.router.SetSynchronizer(syncengine.NewRunner(n.router, n.env.Logs.Logger("SYNC")))

@@ -34,6 +34,9 @@ func (d *Driver) Usage() int { return d.pg.Usage() }
 // Level is the fill level of the queue, with the hysteresis that clients of corosync see.
 func (d *Driver) Level() pg.Level { return d.pg.Level() }
 
+// Hungry reports whether the next visit of the token could send more than is queued.
+func (d *Driver) Hungry() bool { return d.pg.Pending(false) < d.cfg.SRP.MaxMessages }
+
 // TransAck says that synchronisation has ended: the ordinary send queue is used again.
 //
 // The packing layer switches at once, so that the frames delivered next are put together in the ordinary set, as every

@@ -207,7 +207,8 @@ func (t *Transport) CheckInterfaces() {
 	}
 }
 
-// Send sends packets: multicasts to each member, unicasts to theirs.
+// Send sends packets: multicasts to each member, unicasts to theirs. The member that a unicast behind multicasts is for
+// gets these last, so that both reach it together and wake it once.
 func (t *Transport) Send(batch []transport.Packet) {
 	if t.fd < 0 || len(t.peers) == 0 {
 		return
@@ -226,8 +227,17 @@ func (t *Transport) Send(batch []transport.Packet) {
 		for ; i < len(batch) && batch[i].To == 0; i++ {
 			t.tx.Frame(batch[i].Frame)
 		}
+		var last *dgram.Addr
+		if i < len(batch) {
+			last = t.peer(batch[i].To)
+		}
 		for k := range t.peers {
-			t.tx.To(t.peers[k].addr)
+			if a := t.peers[k].addr; a != last {
+				t.tx.To(a)
+			}
+		}
+		if last != nil {
+			t.tx.To(last)
 		}
 	}
 	t.tx.Flush(t.fd)
