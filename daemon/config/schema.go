@@ -14,10 +14,11 @@ const (
 	Live    Reload = iota // takes effect
 	Fixed                 // a change is refused with a notice, the old value stays
 	NewLink               // takes effect for links that the reload adds
+	Restart               // is stored, and read when the daemon starts again
 )
 
 // String is the word of the manual page.
-func (r Reload) String() string { return [...]string{"yes", "no", "new links only"}[r] }
+func (r Reload) String() string { return [...]string{"yes", "no", "new links only", "at restart"}[r] }
 
 // Key is one line of the schema: a key of the configuration file.
 //
@@ -28,6 +29,7 @@ type Key struct {
 	Type    icmap.Type
 	Default string   // as an administrator would write it, or a formula; "" for none
 	Unit    string   // ms, s, bytes, percent, messages, ...
+	Range   string   // numbers allowed, LOW..HIGH; "" for all of the type. For the reader: validate.go and engines check
 	Values  []string // the only texts allowed; nil for any
 	Refusal string   // text of the C daemon for another one
 	Reload  Reload
@@ -61,10 +63,10 @@ const (
 // Schema is the table of keys. Validation, types, the keys that a reload may
 // not change and the manual page are read from it.
 var Schema = []Key{
-	{Name: "totem.version", Type: u32, Reload: Fixed, Help: "version of the configuration file; must be 2"},
+	{Name: "totem.version", Type: u32, Reload: Fixed, Range: "2..2", Help: "version of the configuration file"},
 	{Name: "totem.config_version", Type: u64, Default: "0", Help: "a node with a lower version than others leaves the cluster at start"},
 	{Name: "totem.cluster_name", Type: str, Reload: Fixed, Help: "name of the cluster; the udp multicast address is made from it"},
-	{Name: "totem.transport", Type: str, Default: "knet", Reload: Fixed, Help: "knet, udpu or udp"},
+	{Name: "totem.transport", Type: str, Default: "knet", Reload: Fixed, Help: "knet, udpu or udp; knet is refused when the daemon starts, it is not there yet"},
 	{Name: "totem.ip_version", Type: str, Default: "ipv6-4 (udp: ipv4)", Reload: Fixed,
 		Values: []string{"ipv4", "ipv6", "ipv6-4", "ipv4-6"}, Refusal: "Invalid ip_version type",
 		Help: "which addresses a name may resolve to, in order of preference"},
@@ -75,34 +77,34 @@ var Schema = []Key{
 		Refusal: "Invalid cipher type. Should be none, aes256, aes192 or aes128", Help: "encryption of the knet transport; needs a hash"},
 	{Name: "totem.crypto_hash", Type: str, Default: "none", Values: []string{"none", "md5", "sha1", "sha256", "sha384", "sha512"},
 		Refusal: "Invalid hash type. Should be none, md5, sha1, sha256, sha384 or sha512", Help: "authentication of the knet transport"},
-	{Name: "totem.secauth", Type: str, Default: "off", Help: "on: aes256 and sha256 where cipher and hash are not given"},
+	{Name: "totem.secauth", Type: str, Default: "off", Help: "on: cipher aes256 and hash sha256 where these are not given"},
 	{Name: "totem.keyfile", Type: str, Default: "/etc/corosync/authkey", Help: "file with 128 to 4096 random bytes"},
 	{Name: "totem.key", Type: str, Help: "the key itself, instead of keyfile"},
 	{Name: "totem.token", Type: u32, Default: "3000", Unit: "ms", Runtime: true,
-		Help: "time without token until the token is declared lost; in use: plus token_coefficient for each node above two"},
+		Range: "30..", Help: "time without token until the token is declared lost; in use: plus token_coefficient for each node above two"},
 	{Name: "totem.token_coefficient", Type: u32, Default: "650", Unit: "ms", Zero: true, Help: "see token"},
 	{Name: "totem.token_warning", Type: u32, Default: "75", Unit: "percent", Runtime: true, Zero: true,
-		Help: "part of token after which a late token is logged; 0..100, 0 is off"},
+		Range: "0..100", Help: "part of token after which a late token is logged; 0 is off"},
 	{Name: "totem.token_retransmit", Type: u32, Default: "token / (token_retransmits_before_loss_const + 0.2)", Unit: "ms", Runtime: true,
-		Help: "time after which the token is sent again"},
+		Range: "30..", Help: "time after which the token is sent again"},
 	{Name: "totem.token_retransmits_before_loss_const", Type: u32, Default: "4", Runtime: true, Help: "see token_retransmit"},
 	{Name: "totem.hold", Type: u32, Default: "token_retransmit * 0.8 - 10", Unit: "ms", Runtime: true,
-		Help: "time that the representative holds the token of an idle ring"},
-	{Name: "totem.join", Type: u32, Default: "50", Unit: "ms", Runtime: true, Help: "interval of join messages"},
+		Range: "14..", Help: "time that the representative holds the token of an idle ring"},
+	{Name: "totem.join", Type: u32, Default: "50", Unit: "ms", Runtime: true, Range: "30..", Help: "interval of join messages"},
 	{Name: "totem.send_join", Type: u32, Default: "0", Unit: "ms", Runtime: true, Zero: true, Help: "upper bound of a random delay before join messages"},
-	{Name: "totem.consensus", Type: u32, Default: "1.2 * token", Unit: "ms", Runtime: true, Help: "time to wait for consensus on a membership"},
-	{Name: "totem.merge", Type: u32, Default: "200", Unit: "ms", Runtime: true, Help: "interval of merge detection on an idle ring"},
-	{Name: "totem.downcheck", Type: u32, Default: "1000", Unit: "ms", Runtime: true, Help: "interval of checks for a network interface coming up"},
+	{Name: "totem.consensus", Type: u32, Default: "1.2 * token", Unit: "ms", Runtime: true, Range: "30..", Help: "time to wait for consensus on a membership"},
+	{Name: "totem.merge", Type: u32, Default: "200", Unit: "ms", Runtime: true, Range: "30..", Help: "interval of merge detection on an idle ring"},
+	{Name: "totem.downcheck", Type: u32, Default: "1000", Unit: "ms", Runtime: true, Range: "30..", Help: "checked, and without effect: the kernel tells when the interface comes back"},
 	{Name: "totem.fail_recv_const", Type: u32, Default: "2500", Unit: "rotations", Runtime: true, Help: "rotations without a message until a node is failed"},
 	{Name: "totem.seqno_unchanged_const", Type: u32, Default: "30", Unit: "rotations", Runtime: true, Help: "rotations without traffic until merge detection"},
 	{Name: "totem.heartbeat_failures_allowed", Type: u32, Default: "0", Runtime: true, Zero: true, Help: "0 is off"},
-	{Name: "totem.max_network_delay", Type: u32, Default: "50", Unit: "ms", Runtime: true, Help: "for the heartbeat"},
+	{Name: "totem.max_network_delay", Type: u32, Default: "50", Unit: "ms", Runtime: true, Range: "30..", Help: "for the heartbeat"},
 	{Name: "totem.window_size", Type: u32, Default: "50", Unit: "messages", Runtime: true, Help: "messages of all nodes in one rotation"},
 	{Name: "totem.max_messages", Type: u32, Default: "17", Unit: "messages", Runtime: true, Help: "messages of one node in one rotation"},
 	{Name: "totem.miss_count_const", Type: u32, Default: "5", Runtime: true, Help: "token visits until a missing message is requested"},
 	{Name: "totem.netmtu", Type: u32, Default: "1500 (knet: automatic)", Unit: "bytes", Reload: Fixed, Help: "MTU of the network"},
 	{Name: "totem.threads", Type: u32, Default: "0", Reload: Fixed, Help: "no effect"},
-	{Name: "totem.clear_node_high_bit", Type: str, Default: "no", Help: "yes: clear bit 31 of generated node ids"},
+	{Name: "totem.clear_node_high_bit", Type: str, Default: "no", Reload: Restart, Help: "yes: clear bit 31 of generated node ids"},
 	{Name: "totem.nodeid", Type: u32, Help: "ignored with a warning; the nodelist decides"},
 	{Name: "totem.block_unlisted_ips", Type: str, Default: "yes", Runtime: true, Help: "ignore packets from addresses that are not in the nodelist"},
 	{Name: "totem.cancel_token_hold_on_retransmit", Type: str, Default: "no", Runtime: true, Help: "yes: do not hold the token while retransmissions are wanted"},
@@ -121,11 +123,11 @@ var Schema = []Key{
 	{Name: "totem.rrp_autorecovery_check_timeout", Type: u32, Help: "no effect"},
 	{Name: "totem.vsftype", Type: str, Help: "no effect"},
 
-	{Name: "totem.interface.N.linknumber", Type: u8, Default: "0", Help: "link that the section is about, 0..7"},
+	{Name: "totem.interface.N.linknumber", Type: u8, Default: "0", Range: "0..7", Help: "link that the section is about"},
 	{Name: "totem.interface.N.bindnetaddr", Type: str, Reload: Fixed, Help: "address or network of the local interface; made from the nodelist"},
 	{Name: "totem.interface.N.mcastaddr", Type: str, Reload: Fixed, Help: "multicast address (udp); made from cluster_name"},
 	{Name: "totem.interface.N.broadcast", Type: str, Default: "no", Reload: Fixed, Help: "yes: broadcast instead of multicast (udp)"},
-	{Name: "totem.interface.N.mcastport", Type: u16, Default: "5405 + N", Reload: NewLink, Help: "port of all nodes on that link"},
+	{Name: "totem.interface.N.mcastport", Type: u16, Default: "5405 + N", Reload: NewLink, Range: "1..65535", Help: "port of all nodes on that link"},
 	{Name: "totem.interface.N.ttl", Type: u8, Default: "1", Reload: Fixed, Help: "time to live of multicast packets (udp)"},
 	{Name: "totem.interface.N.knet_link_priority", Type: u8, Default: "1", Help: "higher is preferred in link_mode passive"},
 	{Name: "totem.interface.N.knet_ping_interval", Type: u32, Default: "token / (knet_pong_count * 2)", Unit: "ms", Help: "interval of pings on the link"},
@@ -141,15 +143,15 @@ var Schema = []Key{
 	{Name: "quorum.provider", Type: str, Reload: Fixed, Help: "corosync_votequorum, or nothing"},
 	{Name: "quorum.expected_votes", Type: u32, Default: "sum of the nodelist's votes", Help: "votes of the whole cluster"},
 	{Name: "quorum.votes", Type: u32, Default: "1", Help: "votes of this node, without a nodelist"},
-	{Name: "quorum.last_man_standing_window", Type: u32, Default: "10000", Unit: "ms", Help: "time until expected votes are lowered"},
+	{Name: "quorum.last_man_standing_window", Type: u32, Default: "10000", Unit: "ms", Reload: Restart, Help: "time until expected votes are lowered"},
 	{Name: "quorum.leaving_timeout", Type: u32, Help: "no effect"},
 	{Name: "quorum.two_node", Type: u8, Default: "0", Help: "1: one of two nodes is enough"},
-	{Name: "quorum.expected_votes_tracking", Type: u8, Default: "0", Help: "1: remember the highest expected votes"},
-	{Name: "quorum.allow_downscale", Type: u8, Default: "0", Help: "1: lower expected votes when a node leaves cleanly"},
-	{Name: "quorum.wait_for_all", Type: u8, Default: "0 (1 with two_node)", Help: "1: quorum for the first time only with all nodes"},
-	{Name: "quorum.auto_tie_breaker", Type: u8, Default: "0", Help: "1: half of the votes may be enough"},
-	{Name: "quorum.auto_tie_breaker_node", Type: str, Default: "lowest", Help: "lowest, highest or a list of node ids"},
-	{Name: "quorum.last_man_standing", Type: u8, Default: "0", Help: "1: lower expected votes when nodes are lost"},
+	{Name: "quorum.expected_votes_tracking", Type: u8, Default: "0", Reload: Restart, Help: "1: remember the highest expected votes"},
+	{Name: "quorum.allow_downscale", Type: u8, Default: "0", Reload: Restart, Help: "1: lower expected votes when a node leaves cleanly"},
+	{Name: "quorum.wait_for_all", Type: u8, Default: "0 (1 with two_node)", Reload: Restart, Help: "1: quorum for the first time only with all nodes"},
+	{Name: "quorum.auto_tie_breaker", Type: u8, Default: "0", Reload: Restart, Help: "1: half of the votes may be enough"},
+	{Name: "quorum.auto_tie_breaker_node", Type: str, Default: "lowest", Reload: Restart, Help: "lowest, highest or a list of node ids"},
+	{Name: "quorum.last_man_standing", Type: u8, Default: "0", Reload: Restart, Help: "1: lower expected votes when nodes are lost"},
 	{Name: "quorum.device.model", Type: str, Help: "net: corosync-qdevice"},
 	{Name: "quorum.device.timeout", Type: u32, Default: "10000", Unit: "ms", Help: "time until the device is considered dead"},
 	{Name: "quorum.device.sync_timeout", Type: u32, Default: "30000", Unit: "ms", Help: "the same during membership changes"},
@@ -167,10 +169,10 @@ var Schema = []Key{
 		Refusal: "Invalid system.allow_knet_handle_fallback", Help: "yes: start without privileges of knet"},
 	{Name: "system.state_dir", Type: str, Default: "/var/lib/corosync", Reload: Fixed, Help: "working directory of the daemon"},
 
-	{Name: "resources.watchdog_timeout", Type: u32, Default: "6", Unit: "s", Help: "2..120"},
-	{Name: "resources.watchdog_device", Type: str, Default: "off", Help: "path of the device"},
-	{Name: "resources.system.poll_period", Type: u64, Default: "3000", Unit: "ms", Help: "in memory_used and load_15min: 500..120000"},
-	{Name: "resources.process.poll_period", Type: u64, Default: "3000", Unit: "ms", Help: "for processes of SAM users"},
+	{Name: "resources.watchdog_timeout", Type: u32, Default: "6", Unit: "s", Range: "2..120", Help: "timeout of the watchdog device"},
+	{Name: "resources.watchdog_device", Type: str, Default: "off", Reload: Restart, Help: "path of the device"},
+	{Name: "resources.system.poll_period", Type: u64, Default: "3000", Unit: "ms", Range: "500..120000", Help: "interval of samples and of checks, in memory_used and load_15min"},
+	{Name: "resources.process.poll_period", Type: u64, Default: "3000", Unit: "ms", Range: "500..120000", Help: "interval of checks of processes of SAM users"},
 
 	{Name: "logging.fileline", Type: str, Default: "off", Help: "on: write file and line"},
 	{Name: "logging.function_name", Type: str, Default: "off", Help: "on: write the function"},
