@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"strings"
 	"time"
 
 	"github.com/corosync-go/corosync/daemon/clock"
@@ -128,8 +129,29 @@ func New(c *config.Config, db *icmap.Map, env Env) (*Node, error) {
 	return n, nil
 }
 
+// transportPrefix starts the names of the components that are transports.
+const transportPrefix = "transport_"
+
 // ErrTransport says that totem.transport names no component.
-var ErrTransport = errors.New("no such transport")
+var ErrTransport = errors.New("the transport is not part of this daemon")
+
+// MissingTransport returns an error if the configuration asks for a transport that is not built in. It names the key, its
+// value and what is allowed.
+func MissingTransport(c *config.Config) error {
+	var allowed []string
+	for _, b := range builtIn {
+		name, ok := strings.CutPrefix(b.Name, transportPrefix)
+		switch {
+		case !ok:
+		case name == string(c.Totem.Transport):
+			return nil
+		default:
+			allowed = append(allowed, name)
+		}
+	}
+	return fmt.Errorf("totem.transport is %q, allowed are %s: %w",
+		c.Totem.Transport, strings.Join(allowed, " and "), ErrTransport)
+}
 
 func (n *Node) openTransport() error {
 	if n.env.Transport != nil {
@@ -137,9 +159,9 @@ func (n *Node) openTransport() error {
 		return nil
 	}
 	name := string(n.config.Totem.Transport)
-	ref, err := n.registry.Reference(lcr.Key{Name: "transport_" + name})
+	ref, err := n.registry.Reference(lcr.Key{Name: transportPrefix + name})
 	if err != nil {
-		return fmt.Errorf("totem.transport is %q, allowed are udpu, udp: %w", name, errors.Join(ErrTransport, err))
+		return fmt.Errorf("%s: %w", n.config.Path, MissingTransport(n.config))
 	}
 	n.refs = append(n.refs, ref)
 	construct, err := lcr.Constructor[TransportConstructor](ref)

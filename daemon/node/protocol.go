@@ -31,6 +31,7 @@ func (n *Node) protocol(c *config.Config) srp.Config {
 		MaxMessages:                 int(t.MaxMsgs),
 		MissCountConst:              int(t.MissCount),
 		CancelTokenHoldOnRetransmit: t.CancelHoldOnRetrans != 0,
+		StartSeq:                    n.env.StartSeq,
 		Check:                       n.env.Check,
 	}
 }

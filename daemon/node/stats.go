@@ -32,6 +32,10 @@ func (n *Node) newStats() *stats.Registry {
 // than 0.8 of the token timeout is logged and recorded: other nodes may have declared this one failed.
 func (n *Node) watchSchedule() {
 	const late = 0.8
+	wall := n.env.Wall
+	if wall == nil {
+		wall = time.Now
+	}
 	last := n.env.Turns.Now()
 	var alarm clock.Alarm
 	alarm = n.env.Turns.NewAlarm(func() {
@@ -40,8 +44,8 @@ func (n *Node) watchSchedule() {
 		if limit := time.Duration(late * float64(token)); now.Sub(last) > limit {
 			delay := now.Sub(last)
 			n.log.Warningf("Corosync main process was not scheduled (@%d) for %.4f ms (threshold is %.4f ms). Consider token timeout increase.",
-				time.Now().UnixMilli(), millis(delay), millis(limit))
-			n.stats.ScheduleMiss(time.Now(), delay)
+				wall().UnixMilli(), millis(delay), millis(limit))
+			n.stats.ScheduleMiss(wall(), delay)
 		}
 		last = now
 		alarm.Set(now.Add(token / 3))
