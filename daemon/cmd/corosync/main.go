@@ -13,6 +13,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/config"
 	"github.com/corosync-go/corosync/daemon/icmap"
 	"github.com/corosync-go/corosync/daemon/logsys"
+	"github.com/corosync-go/corosync/daemon/node"
 )
 
 // version is the release whose behaviour this daemon has. Packages may set it.
@@ -171,6 +172,10 @@ func start(s settings, stderr io.Writer) int {
 	}
 	switch {
 	case s.test:
+		if err := node.MissingTransport(cfg); err != nil {
+			// The file is right, but a start would fail.
+			log.Warningf("%s: %v", cfg.Path, err)
+		}
 		return leave(sys, exitOK)
 	case !s.foreground && up == nil:
 		code := detach(dir, log)
