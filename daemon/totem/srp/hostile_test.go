@@ -167,6 +167,14 @@ func attack(t *testing.T, script []byte) {
 			}
 		}
 	}
+	// Forged tokens may go round with the real one for long. A gather must heal everything.
+	w.runFor(200 * time.Millisecond)
+	for _, n := range w.nodes {
+		if !w.formed() {
+			n.m.ForceGather(w.now)
+			n.execute()
+		}
+	}
 	w.runUntilFormed(60 * time.Second)
 }
 

@@ -76,6 +76,7 @@ type Machine struct {
 	setRetransFlg   bool
 	retransFlgCount int
 	rotationCount   int
+	recoveryVisits  int // tokens accepted in this RECOVERY
 	installSeq      seq.Num
 	receivedFlg     bool
 	originated      bool // the representative has created the token of this ring

@@ -21,7 +21,7 @@ func TestRandom(t *testing.T) {
 		runRandom(t, seed, t.Logf)
 		return
 	}
-	seeds := 300
+	seeds := 200
 	if s, err := strconv.Atoi(os.Getenv("SRP_SEEDS")); err == nil {
 		seeds = s
 	}

@@ -65,6 +65,7 @@ func (m *Machine) enterRecovery() {
 	m.aru, m.high, m.installSeq, m.lastReleased = m.startSeq, m.startSeq, m.startSeq, m.startSeq
 	m.aruCount = 0
 	m.seqUnchanged = 0
+	m.recoveryVisits = 0
 	m.setRetransFlg = false
 	m.retransFlgCount, m.rotationCount = 0, 0
 	m.startToken()
@@ -142,9 +143,14 @@ func (m *Machine) sendFirstToken() {
 // some. Who has one sends it at its next visit, so a few are enough; the number is that of an idle ring in OPERATIONAL.
 const recoveryStuckRotations = 30
 
-// recoveryStuck reports whether the recovery cannot end: retrans_flg is set, but nobody is going to clear it.
+// recoveryStuck reports whether the recovery is not going to end: retrans_flg is set, but nobody will clear it; or there were more
+// visits than a full queue takes with one message each.
 func (m *Machine) recoveryStuck(t *wire.Token) bool {
-	return m.state == Recovery && t.RetransFlg != 0 && m.seqUnchanged > recoveryStuckRotations
+	if m.state != Recovery {
+		return false
+	}
+	m.recoveryVisits++
+	return t.RetransFlg != 0 && m.seqUnchanged > recoveryStuckRotations || m.recoveryVisits > queueSize+m.cfg.FailRecvConst
 }
 
 // recoveryVisit decides whether the recovery is over. It is when everybody's messages have been sent (retrans_flg was clear at

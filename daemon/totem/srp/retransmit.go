@@ -32,7 +32,7 @@ func (m *Machine) nextFrame() ([]byte, totem.Guarantee) {
 }
 
 // serveRequests multicasts again what the token asks for and this node has, up to allowed messages, and removes it from the
-// list. What nobody can serve stays.
+// list. What nobody can serve stays, except what cannot be missing: there is room for few requests.
 func (m *Machine) serveRequests(t *wire.Token, q *sortQueue, allowed uint32) uint32 {
 	if len(t.RTR) > 0 {
 		m.logRequests(t)
@@ -40,8 +40,11 @@ func (m *Machine) serveRequests(t *wire.Token, q *sortQueue, allowed uint32) uin
 	served := uint32(0)
 	kept := t.RTR[:0]
 	for _, r := range t.RTR {
+		if r.Ring != m.ring || !q.inRange(r.Seq) || t.Seq.Sub(r.Seq) >= queueSize {
+			continue
+		}
 		var it *item
-		if served < allowed && r.Ring == m.ring {
+		if served < allowed {
 			it = q.get(r.Seq)
 		}
 		if it == nil {

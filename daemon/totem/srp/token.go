@@ -24,8 +24,9 @@ func (m *Machine) receiveToken(frame []byte) bool {
 		m.stats.RxDuplicate++
 		return false
 	}
-	// A token that is behind this node, or ahead of it by more than a queue, was not made by this protocol.
-	if t.Seq.Sub(m.aru) >= queueSize {
+	// A token that is behind this node, or ahead of it by more than a queue, was not made by this protocol. Neither was one
+	// whose aru somebody has lowered who is not here to raise it again.
+	if t.Seq.Sub(m.aru) >= queueSize || t.ARUAddr != 0 && !m.newMemb.has(t.ARUAddr) {
 		m.dropped()
 		return false
 	}
