@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/corosync-go/corosync/daemon/clock"
 	"github.com/corosync-go/corosync/daemon/logsys"
 	"github.com/corosync-go/corosync/daemon/loop"
 	"github.com/corosync-go/corosync/daemon/service"
@@ -36,6 +37,9 @@ type conn struct {
 	out      queue
 	reader   *loop.Watch // while out is in use
 	readerFD int
+
+	throttled bool          // out is long: no requests
+	progress  clock.Instant // while throttled: when the client was last seen to read, or let go on
 
 	procname                 string
 	sent                     uint32 // events since the queue was last empty
@@ -177,11 +181,33 @@ func (c *conn) enqueue(parts [][]byte) {
 		return
 	}
 	c.out.push(parts)
+	if c.out.bytes >= throttleBytes && !c.throttled {
+		c.throttled = true
+		c.progress = s.cfg.Loop.Now()
+		c.updateFlow()
+	}
 	if !c.queueing {
 		c.queueing = true
 		s.queued = append(s.queued, c)
 		s.queueTimer.Set(s.cfg.Loop.Now().Add(s.queueWait))
 		c.watchReader()
+	}
+}
+
+// relieve ends the throttling of a client that has caught up, or that does not read at all. read says that it has read
+// something.
+func (c *conn) relieve(read bool) {
+	if !c.throttled {
+		return
+	}
+	now := c.server.cfg.Loop.Now()
+	switch {
+	case c.out.bytes <= throttleBytes/2, !read && now.Sub(c.progress) >= throttleMost:
+		c.throttled = false
+		c.updateFlow()
+		c.server.retry = true
+	case read:
+		c.progress = now
 	}
 }
 
@@ -260,8 +286,12 @@ func (c *conn) flush() {
 	c.updateEvents()
 }
 
-// setFlow sets the word that the client reads before it sends.
-func (c *conn) setFlow(word int32) {
+// updateFlow sets the word that the client reads before it sends: that of its service, or what its own queue makes of it.
+func (c *conn) updateFlow() {
+	word := c.e.word
+	if word == service.FlowOpen && c.throttled {
+		word = service.FlowOffBulk
+	}
 	if c.word == word || c.isClosing {
 		return
 	}

@@ -13,9 +13,10 @@
 // sent; until then the ring keeps it, fills up, and the client's library says TRY_AGAIN before anything is lost. Most
 // of the time the flow control word in the ring has said so already.
 //
-// Events wait in order when the client does not read. The C daemon lets that queue grow without limit; here a client
-// whose queue reaches [Config].MaxQueueBytes is disconnected, counted and logged: it would otherwise take the memory of
-// the node. Nobody else loses anything.
+// Events wait in order when the client does not read. A client that floods a group and cannot read as fast is told
+// not to send until it has caught up. The C daemon lets that queue grow without limit; here a client whose queue reaches
+// [Config].MaxQueueBytes, because of what others send, is disconnected, counted and logged: it would otherwise take the
+// memory of the node. Nobody else loses anything.
 //
 // # Turn
 //

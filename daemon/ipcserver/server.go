@@ -19,6 +19,12 @@ const (
 	// DefaultMaxQueueBytes bounds the waiting events of one connection. A client that sends and reads in one thread, as
 	// corosync's own cpgbound does with messages of 1 MB, has made the C daemon queue 400 MB in 15 seconds.
 	DefaultMaxQueueBytes = 512 << 20
+	// A client with throttleBytes of waiting events gets no more requests through until half of them are read. So one that
+	// sends faster than it reads is slowed down, and its queue stays short.
+	throttleBytes = 4 << 20
+	// throttleMost bounds how long that lasts if the client reads nothing at all: one that sends until it may not, and
+	// reads only then, must not be stuck for ever. It goes on by a batch of requests each time.
+	throttleMost = 20 * time.Millisecond
 	// maxPending bounds the clients in their handshake; the oldest makes room.
 	maxPending = 256
 	// pendingTimeout is how long a handshake may take. The protocol has no limit.
@@ -189,7 +195,7 @@ func (s *Server) FlowChanged() {
 		e.word, e.batch = s.cfg.Router.Flow(e.s)
 	}
 	for _, c := range s.conns {
-		c.setFlow(c.e.word)
+		c.updateFlow()
 	}
 	s.retry = true
 }
@@ -206,6 +212,9 @@ func (s *Server) turnEnd() {
 	}
 	if len(s.queued) > 0 {
 		s.flushQueues(false)
+		if s.retry {
+			s.cfg.Loop.Next(func() {})
+		}
 	}
 	for _, c := range s.dirty {
 		c.dirty = false
@@ -266,6 +275,7 @@ func (s *Server) flushQueues(backOff bool) {
 		}
 		n, empty := c.drain()
 		moved = moved || n > 0
+		c.relieve(n > 0)
 		if empty {
 			c.queueing = false
 			c.unwatchReader()

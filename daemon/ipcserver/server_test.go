@@ -346,6 +346,42 @@ func TestSlowReader(t *testing.T) {
 	call(t, other, 0, 2)
 }
 
+// A client whose events pile up is slowed down, but not stuck.
+func TestThrottle(t *testing.T) {
+	w := newWorld(t, Config{})
+	c := w.dial()
+	pad := make([]byte, 1000)
+	const n = 2 * throttleBytes / 1000
+	if err := c.Send(1, [][]byte{message(1, n), pad}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if _, err := c.Receive(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	var conn *conn
+	throttled := func() bool { conn = w.server.conns[0]; return conn.throttled && conn.word == service.FlowOffBulk }
+	w.eventually("throttled", throttled)
+	// The client reads nothing, and yet its requests are handled.
+	for i := range uint32(5) {
+		if got := call(t, c, 0, i); got != i {
+			t.Fatalf("answer %d to request %d", got, i)
+		}
+	}
+	if got := call(t, c, 1, 1); got != 1 {
+		t.Fatal(got)
+	}
+	w.eventually("throttled again", throttled)
+	for i := range n + 1 {
+		if _, err := c.Event(context.Background(), 5*time.Second); err != nil {
+			t.Fatalf("event %d: %v", i, err)
+		}
+		c.ReleaseEvent()
+	}
+	w.eventually("open", func() bool { return !conn.throttled && conn.word == service.FlowOpen && !conn.paused })
+}
+
 func TestCloseByEngineAndShut(t *testing.T) {
 	w := newWorld(t, Config{})
 	a, b := w.dial(), w.dial()
