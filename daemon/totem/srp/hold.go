@@ -23,7 +23,10 @@ func (m *Machine) cancelHold() {
 	m.stats.TokenHoldCancelTx++
 	from := len(m.control)
 	m.control = c.Append(m.control)
-	m.emit(Output{Kind: Multicast, Loop: true, Frame: m.control[from:len(m.control):len(m.control)]})
+	m.emit(Output{Kind: Multicast, Frame: m.control[from:len(m.control):len(m.control)]})
+	// In C the frame comes back and has its effect then. The others see the same, and the message leaves a turn earlier.
+	m.stats.TokenHoldCancelRx++
+	m.holdCancelled()
 }
 
 // receiveHoldCancel handles a TOKEN_HOLD_CANCEL.
@@ -37,6 +40,10 @@ func (m *Machine) receiveHoldCancel(frame []byte) {
 	if c.Ring != m.ring {
 		return
 	}
+	m.holdCancelled()
+}
+
+func (m *Machine) holdCancelled() {
 	m.seqUnchanged = 0
 	if m.isRep() {
 		m.retransmitExpired()
