@@ -118,3 +118,6 @@ func (p *Process) Live() bool { return p.End == "" }
 func (p *Process) Left() bool { return p.End == "leave" }
 
 func sameMembers(a, b []Member) bool { return slices.Equal(a, b) }
+
+// SortMembers puts a view into the order that Event.Members has.
+func SortMembers(ms []Member) { slices.SortFunc(ms, compareMembers) }

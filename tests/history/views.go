@@ -92,7 +92,7 @@ func (c *checker) rings() {
 			}
 			last = e.Ring
 			s, ok := first[e.Ring]
-			if !ok {
+			if !ok || c.opt.Forgetful {
 				first[e.Ring] = seen{e.Nodes, at(t, i)}
 			} else if !slices.Equal(s.nodes, e.Nodes) {
 				c.fail(RingIdentity, []string{s.where, at(t, i)}, "one ring id, two sets of members")

@@ -100,6 +100,9 @@ func (n *Network) Heal() {
 	}
 }
 
+// Join ends the partition; cuts remain.
+func (n *Network) Join() { n.group = nil }
+
 // passes reports whether a direction is open.
 func (n *Network) passes(from, to totem.NodeID, d *direction) bool {
 	return !d.cut && (n.group == nil || n.group[from] != 0 && n.group[from] == n.group[to])

@@ -1,0 +1,437 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/corosync-go/corosync/daemon/clock"
+	"github.com/corosync-go/corosync/daemon/logsys"
+	"github.com/corosync-go/corosync/daemon/loop/simloop"
+	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/daemon/totem/srp"
+	"github.com/corosync-go/corosync/daemon/totem/transport/memnet"
+	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
+	"github.com/corosync-go/corosync/tests/history"
+)
+
+// Options are how a run is made, not what happens in it.
+type Options struct {
+	// Log gets one line per event; nil for none. LogLevel adds what the daemons log, up to that level; below 0 nothing.
+	Log      io.Writer
+	LogLevel logsys.Level
+}
+
+// Cluster is a run.
+type Cluster struct {
+	Seed  uint64
+	Plan  Plan
+	opt   Options
+	rnd   *rand.Rand
+	world *simloop.World
+	net   *memnet.Network
+	hosts []*host
+	begin clock.Instant
+
+	histories    map[string][]*history.Process
+	lives        []*life
+	incarnations uint64
+
+	// final says that the faults have ended; whole, that all nodes are one ring.
+	final, whole bool
+	// complete says that every client is a member and knows of all others.
+	complete bool
+	armed    []*trap
+
+	hash       uint64
+	faults     map[string]int
+	sent       int
+	delivered  int
+	violations []Violation
+
+	configurations int
+	healing        time.Duration
+}
+
+// Violation is a broken promise.
+type Violation struct{ Property, Text string }
+
+func (v Violation) String() string { return v.Property + ": " + v.Text }
+
+// Result is what came of a run.
+type Result struct {
+	Seed       uint64
+	Plan       Plan
+	Hash       uint64 // of everything that was sent and seen: equal hashes, equal runs
+	Simulated  time.Duration
+	Faults     map[string]int
+	Sent       int // messages of clients
+	Delivered  int // to clients
+	Rings      int // configurations installed, counted at each node
+	Healing    time.Duration
+	Bound      time.Duration
+	Violations []Violation
+}
+
+// maxViolations bounds what one run reports.
+const maxViolations = 20
+
+func (c *Cluster) violate(property, format string, args ...any) {
+	v := Violation{property, fmt.Sprintf(format, args...)}
+	c.log(nil, "VIOLATION", "%v", v)
+	if len(c.violations) < maxViolations {
+		c.violations = append(c.violations, v)
+	}
+}
+
+// log writes a line.
+func (c *Cluster) log(h *host, kind, format string, args ...any) {
+	if c.opt.Log == nil {
+		return
+	}
+	d := c.world.Now().Sub(c.begin)
+	who := "-"
+	if h != nil {
+		who = h.String()
+	}
+	fmt.Fprintf(c.opt.Log, "%4d.%06d %-4s %-9s %s\n", d/time.Second, d%time.Second/time.Microsecond, who, kind, fmt.Sprintf(format, args...))
+}
+
+// mix adds to the hash of the run.
+func (c *Cluster) mix(values ...uint64) {
+	h := c.hash ^ uint64(c.world.Now())
+	for _, v := range values {
+		h = (h ^ v) * 0x100000001b3
+		h ^= h >> 29
+	}
+	c.hash = h
+}
+
+// New makes the cluster of a plan; nothing runs yet.
+func New(seed uint64, plan Plan, opt Options) *Cluster {
+	c := &Cluster{
+		Seed: seed, Plan: plan, opt: opt, rnd: rand.New(rand.NewPCG(seed, 0x73696d)), world: simloop.New(),
+		histories: map[string][]*history.Process{}, faults: map[string]int{}, hash: seed,
+	}
+	c.begin = c.world.Now()
+	c.net = memnet.New(c.world, seed, plan.Calm)
+	c.net.Tap(c.tap)
+	for i := range plan.Nodes {
+		id := totem.NodeID(i + 1)
+		h := &host{c: c, id: id, conf: plan.conf(id), rate: plan.Rates[i], stored: plan.StoredSeq, older: plan.StoredSeq}
+		c.hosts = append(c.hosts, h)
+		for k := range plan.Clients {
+			s := &slot{h: h, c: c, group: fmt.Sprintf("group%d", k%plan.Groups), reuse: plan.Reuse, quiet: c.rnd.IntN(6) == 0}
+			h.slots = append(h.slots, s)
+		}
+	}
+	return c
+}
+
+// Run makes the run of a seed.
+func Run(seed uint64, opt Options) *Result {
+	c := New(seed, NewPlan(seed), opt)
+	c.Start()
+	c.Clients()
+	c.Trouble()
+	c.run(c.Plan.Trouble)
+	c.Heal()
+	c.Settle()
+	return c.Judge()
+}
+
+// run lets time pass. A process that dies in the middle of a turn ends that turn.
+func (c *Cluster) run(d time.Duration) {
+	end := c.world.Now().Add(d)
+	for c.guard(func() { c.world.RunFor(end.Sub(c.world.Now())) }) {
+	}
+}
+
+// runUntil lets time pass until done; false if that takes longer than limit.
+func (c *Cluster) runUntil(limit time.Duration, done func() bool) (ok bool) {
+	end := c.world.Now().Add(limit)
+	for c.guard(func() { ok = c.world.RunUntil(end.Sub(c.world.Now()), done) }) {
+	}
+	return ok
+}
+
+// guard calls fn and reports whether a process died in it, which has ended fn.
+func (c *Cluster) guard(fn func()) (again bool) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case died:
+			r.p.kill("crash")
+			again = true
+		default:
+			c.violate("panic", "%v", r)
+			panic(r)
+		}
+	}()
+	fn()
+	return false
+}
+
+// Start boots the nodes, at once or one after the other.
+func (c *Cluster) Start() {
+	for _, h := range c.hosts {
+		d := time.Duration(0)
+		if !c.Plan.ColdStart {
+			d = c.exp(time.Second)
+		}
+		c.world.After(d, func() {
+			if !h.up() {
+				h.boot()
+			}
+		})
+	}
+	c.world.After(c.exp(c.Plan.SpyEvery), c.spyStep)
+}
+
+// Clients starts the clients.
+func (c *Cluster) Clients() {
+	for _, h := range c.hosts {
+		for _, s := range h.slots {
+			c.world.After(c.exp(c.Plan.ClientStep), s.step)
+		}
+	}
+}
+
+// spyStep makes the spies send.
+func (c *Cluster) spyStep() {
+	if h := c.hosts[c.rnd.IntN(len(c.hosts))]; h.up() && h.proc.spy != nil && !h.proc.stopping && !c.whole {
+		p := h.proc
+		p.loop.Input(p.spy.send)
+	}
+	c.world.After(c.exp(c.Plan.SpyEvery), c.spyStep)
+}
+
+// Heal ends all faults and starts what does not run.
+func (c *Cluster) Heal() {
+	c.log(nil, "heal", "")
+	c.final = true
+	c.armed = nil
+	c.net.SetConditions(c.Plan.Calm)
+	c.net.Drop(nil)
+	for _, a := range c.hosts {
+		for _, b := range c.hosts {
+			c.net.SetDirection(a.id, b.id, nil)
+		}
+	}
+	c.net.Heal()
+	for _, h := range c.hosts {
+		h.diskErr = nil
+		if h.up() {
+			h.proc.crashIn = 0
+			h.proc.end.SetInterface(true)
+			h.proc.loop.Resume()
+		}
+	}
+	c.reviveAll()
+}
+
+// reviveAll starts the nodes that are down or go down; those that are stopping first end.
+func (c *Cluster) reviveAll() {
+	for _, h := range c.hosts {
+		if !h.up() {
+			h.boot()
+		}
+	}
+	if !c.whole {
+		c.world.After(50*time.Millisecond, c.reviveAll)
+	}
+}
+
+// formed says whether all nodes are in one ring, and synchronised.
+func (c *Cluster) formed() bool {
+	var first *proc
+	for _, h := range c.hosts {
+		p := h.proc
+		if p == nil || p.stopping || p.spy == nil {
+			return false
+		}
+		if first == nil {
+			first = p
+		}
+		if p.node.Driver().State() != srp.Operational || p.spy.ring != first.spy.ring || len(p.spy.nodes) != len(c.hosts) ||
+			p.node.Router().Syncing() {
+			return false
+		}
+	}
+	return true
+}
+
+// Settle waits for the cluster to become one, and for the clients to have said and heard the last word.
+func (c *Cluster) Settle() {
+	from := c.world.Now()
+	bound := c.Plan.Bound()
+	if !c.runUntil(bound, c.formed) {
+		c.violate("liveness", "no common ring %v after the last fault: %s", bound, c.states())
+		return
+	}
+	c.healing = c.world.Now().Sub(from)
+	c.whole = true
+	c.log(nil, "whole", "after %v", c.healing)
+	if !c.runUntil(bound, c.assembled) {
+		c.violate("liveness", "clients are not all members %v after the ring has formed: %s", bound, c.apart())
+		return
+	}
+	c.complete = true
+	c.log(nil, "complete", "")
+	if !c.runUntil(bound, c.served) {
+		c.violate("liveness", "clients are not served %v after the ring has formed: %s", bound, c.unserved())
+		return
+	}
+	c.run(2 * time.Second)
+}
+
+// assembled says whether every client is a member that sees all others.
+func (c *Cluster) assembled() bool { return c.apart() == "" }
+
+func (c *Cluster) apart() string {
+	count := map[string]int{}
+	for _, h := range c.hosts {
+		for _, s := range h.slots {
+			count[s.group]++
+		}
+	}
+	for _, h := range c.hosts {
+		if h.proc == nil || h.proc.watcher == nil || !h.proc.watcher.last.Quorate {
+			return fmt.Sprintf("%v is not quorate", h)
+		}
+		for _, s := range h.slots {
+			m := s.cur
+			if m == nil || m.state != memberIn || m.slow {
+				return fmt.Sprintf("%v: client of %s is not a member", h, s.group)
+			}
+			if len(m.members) < count[s.group] {
+				return fmt.Sprintf("%v: client %d sees %v, not %d", h, m.pid, m.members, count[s.group])
+			}
+		}
+	}
+	return ""
+}
+
+// served says whether every client has heard the last message of every other one.
+func (c *Cluster) served() bool { return c.unserved() == "" }
+
+func (c *Cluster) unserved() string {
+	for _, h := range c.hosts {
+		for _, s := range h.slots {
+			m := s.cur
+			switch {
+			case m == nil || m.state != memberIn:
+				return fmt.Sprintf("%v: client of %s is no member any more", h, s.group)
+			case !m.fin:
+				return fmt.Sprintf("%v: client %d has not sent its last message", h, m.pid)
+			}
+			for _, o := range c.hosts {
+				for _, t := range o.slots {
+					if t.group == s.group && t.cur != nil && !m.fins[t.cur.incarnation] {
+						return fmt.Sprintf("%v: client %d has not heard the last message of %d:%d", h, m.pid, o.id, t.pid)
+					}
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func (c *Cluster) states() string {
+	s := ""
+	for _, h := range c.hosts {
+		p := h.proc
+		switch {
+		case p == nil:
+			s += fmt.Sprintf("[%v down]", h)
+		case p.spy == nil:
+			s += fmt.Sprintf("[%v not started]", h)
+		default:
+			s += fmt.Sprintf("[%v state %d ring %v %v syncing %v]", h, p.node.Driver().State(), p.spy.ring, p.spy.nodes, p.node.Router().Syncing())
+		}
+	}
+	return s
+}
+
+// Judge looks at everything that was recorded.
+func (c *Cluster) Judge() *Result {
+	settled := c.served() && c.whole
+	if c.whole {
+		c.judgeEnd()
+	}
+	groups := make([]string, 0, len(c.histories))
+	for g := range c.histories {
+		groups = append(groups, g)
+	}
+	slices.Sort(groups)
+	for _, g := range groups {
+		for _, v := range history.Check(c.histories[g], history.Options{Settled: settled, Forgetful: c.Plan.OldDisk}) {
+			c.violate(string(v.Property), "%s: %v", g, v)
+		}
+	}
+	return &Result{
+		Seed: c.Seed, Plan: c.Plan, Hash: c.hash, Simulated: c.world.Now().Sub(c.begin), Faults: c.faults, Sent: c.sent,
+		Delivered: c.delivered, Rings: c.configurations, Healing: c.healing, Bound: c.Plan.Bound(), Violations: c.violations,
+	}
+}
+
+// judgeEnd compares what each daemon says of the groups to who is in them.
+func (c *Cluster) judgeEnd() {
+	for g := range c.Plan.Groups {
+		group := fmt.Sprintf("group%d", g)
+		var want []history.Member
+		for _, h := range c.hosts {
+			for _, s := range h.slots {
+				if s.group == group && s.cur != nil && s.cur.state == memberIn {
+					want = append(want, s.cur.hist.ID)
+				}
+			}
+		}
+		history.SortMembers(want)
+		for _, h := range c.hosts {
+			for _, s := range h.slots {
+				if m := s.cur; m != nil && s.group == group && m.state == memberIn && !slices.Equal(m.members, want) {
+					c.violate("ghost", "%v: client %d sees %v in %s, members are %v", h, m.pid, m.members, group, want)
+				}
+			}
+			if h.proc == nil {
+				continue
+			}
+			if got := h.proc.membership(group); !slices.Equal(got, want) {
+				c.violate("ghost", "%v: the daemon lists %v in %s, members are %v", h, got, group, want)
+			}
+		}
+	}
+}
+
+// once is a client that makes one request.
+type once struct{ answer []byte }
+
+func (o *once) reply(msg []byte) { o.answer = msg }
+func (o *once) event([]byte)     {}
+func (o *once) closed(string)    {}
+
+// membership asks a daemon who is in a group.
+func (p *proc) membership(group string) []history.Member {
+	o := &once{}
+	p.h.nextPID++
+	conn := p.connect(2, p.h.nextPID, o)
+	if conn == nil {
+		return nil
+	}
+	conn.send(ipcmsg.CPGMembershipRequest{Group: []byte(group)}.Append(nil))
+	p.c.run(time.Millisecond)
+	conn.disconnect()
+	r, err := ipcmsg.ParseCPGMembershipResponse(o.answer)
+	if err != nil {
+		p.c.violate("ipc", "%v: membership: %v", p.h, err)
+	}
+	var out []history.Member
+	for _, a := range r.Members {
+		out = append(out, history.Member{Node: a.NodeID, PID: a.PID})
+	}
+	history.SortMembers(out)
+	return out
+}

@@ -1,0 +1,210 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/daemon/totem/transport/memnet"
+)
+
+// Plan is what a seed decides before the run.
+type Plan struct {
+	Nodes int
+	// TokenMs is totem.token of each node; most plans have one value for all.
+	TokenMs []int
+	// Rates are the speeds of the nodes' clocks.
+	Rates []float64
+	// Trouble is how long faults occur.
+	Trouble time.Duration
+	// FaultEvery is the mean time from one fault to the next, FaultFor the mean duration of one that ends by itself.
+	FaultEvery, FaultFor time.Duration
+	// Faults are the weights of the kinds; absent ones do not occur.
+	Faults map[string]float64
+	// Calm and Rough are the network at rest and in bad times.
+	Calm, Rough memnet.Conditions
+	// ColdStart starts all nodes at once.
+	ColdStart bool
+
+	// Clients is the number of slots for clients on a node, Groups that of process groups.
+	Clients, Groups  int
+	ClientStep       time.Duration
+	Burst            int
+	Leave, Die, Slow float64
+	SlowFor          time.Duration
+	Reuse            bool
+	MaxSize          int // of most messages
+	Large            float64
+	LargeSize        int
+	SpyEvery         time.Duration
+
+	StartSeq                   uint32
+	StoredSeq                  uint64
+	WaitForAll, AutoTieBreaker bool
+	CancelHold                 bool
+	// OldDisk lets nodes come back without their ring id, or with an old one.
+	OldDisk                 bool
+	WindowSize, MaxMessages int
+	SendJoinMs              int
+	Heartbeat               int
+}
+
+// pick is one of the values.
+func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
+
+// between is a duration, evenly distributed on a logarithmic scale.
+func between(r *rand.Rand, lo, hi time.Duration) time.Duration {
+	return time.Duration(float64(lo) * math.Pow(float64(hi)/float64(lo), r.Float64()))
+}
+
+// NewPlan decides all that a seed decides.
+func NewPlan(seed uint64) Plan {
+	r := rand.New(rand.NewPCG(seed, 0x706c616e))
+	p := Plan{
+		Nodes:      pick(r, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7, 8),
+		Trouble:    between(r, 10*time.Second, 120*time.Second),
+		FaultEvery: between(r, 300*time.Millisecond, 10*time.Second),
+		FaultFor:   between(r, 200*time.Millisecond, 10*time.Second),
+		ColdStart:  r.IntN(2) == 0,
+		Clients:    pick(r, 1, 1, 2, 3),
+		Groups:     pick(r, 1, 1, 1, 2),
+		ClientStep: between(r, 50*time.Millisecond, 2*time.Second),
+		Burst:      pick(r, 1, 1, 3, 10),
+		Leave:      pick(r, 0, 0.01, 0.05),
+		Die:        pick(r, 0, 0.01, 0.05),
+		Slow:       pick(r, 0, 0, 0.02),
+		SlowFor:    between(r, 100*time.Millisecond, 5*time.Second),
+		Reuse:      r.IntN(3) == 0,
+		MaxSize:    pick(r, 64, 300, 1500, 8000),
+		Large:      pick(r, 0, 0, 0.01, 0.05),
+		LargeSize:  100 << 10,
+		SpyEvery:   between(r, 100*time.Millisecond, 2*time.Second),
+		Faults:     map[string]float64{},
+	}
+	if r.IntN(25) == 0 {
+		p.Nodes = 9 + r.IntN(8)
+		p.Trouble /= 4
+	}
+	token := pick(r, 500, 1000, 1000, 3000)
+	differ := r.IntN(6) == 0
+	rates := r.IntN(5) == 0
+	for range p.Nodes {
+		t := token
+		if differ {
+			t = token * (10 + r.IntN(11)) / 10
+		}
+		p.TokenMs = append(p.TokenMs, t)
+		rate := 1.0
+		if rates {
+			rate = 1 + (r.Float64()-0.5)*0.1
+		}
+		p.Rates = append(p.Rates, rate)
+	}
+	delay := between(r, 100*time.Microsecond, 4*time.Millisecond)
+	p.Calm = memnet.Conditions{Delay: delay, Jitter: delay / time.Duration(pick(r, 1, 2, 10))}
+	p.Rough = p.Calm
+	if r.IntN(2) == 0 {
+		p.Rough.Loss = pick(r, 0.001, 0.01, 0.05, 0.15, 0.3)
+	}
+	if r.IntN(2) == 0 {
+		p.Rough.Duplicate = pick(r, 0.01, 0.1, 0.5)
+	}
+	if r.IntN(2) == 0 {
+		p.Rough.Reorder = pick(r, 0.01, 0.1, 0.5)
+		p.Rough.ReorderBy = between(r, time.Millisecond, 300*time.Millisecond)
+	}
+	if r.IntN(3) == 0 {
+		p.Rough.Jitter = between(r, time.Millisecond, 100*time.Millisecond)
+	}
+	for _, k := range kinds {
+		if r.IntN(2) == 0 {
+			p.Faults[k.name] = k.weight * (0.2 + r.Float64())
+		}
+	}
+	if r.IntN(4) == 0 {
+		p.StartSeq = pick(r, uint32(0xffffff00), 0xfffffff0, 0xffffffff, 0x7ffffff0, 0x7fffff00)
+	}
+	if r.IntN(6) == 0 {
+		p.StoredSeq = pick(r, uint64(1)<<32-9, 1<<32-2, 1<<31-3, 1<<63-5, 1<<40)
+	}
+	p.WaitForAll = r.IntN(6) == 0
+	p.AutoTieBreaker = !p.WaitForAll && r.IntN(6) == 0
+	p.CancelHold = r.IntN(4) == 0
+	p.OldDisk = r.IntN(5) == 0
+	if r.IntN(5) == 0 {
+		p.WindowSize, p.MaxMessages = pick(r, 10, 20, 300), pick(r, 1, 5, 60)
+	}
+	p.SendJoinMs = pick(r, 0, 0, 0, 10, 80)
+	p.Heartbeat = pick(r, 0, 0, 0, 0, 2)
+	return p
+}
+
+// size is the size of the next message of a client, in bytes.
+func (p *Plan) size(r *rand.Rand) int {
+	if r.Float64() < p.Large {
+		return p.LargeSize/2 + r.IntN(p.LargeSize/2)
+	}
+	return headSize + r.IntN(p.MaxSize)
+}
+
+// conf is the configuration file of a node.
+func (p *Plan) conf(id totem.NodeID) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "totem {\n  version: 2\n  cluster_name: sim\n  transport: udpu\n  token: %d\n  token_coefficient: 0\n", p.TokenMs[id-1])
+	if p.CancelHold {
+		b.WriteString("  cancel_token_hold_on_retransmit: yes\n")
+	}
+	if p.WindowSize > 0 {
+		fmt.Fprintf(&b, "  window_size: %d\n  max_messages: %d\n", p.WindowSize, p.MaxMessages)
+	}
+	if p.SendJoinMs > 0 {
+		fmt.Fprintf(&b, "  send_join: %d\n", p.SendJoinMs)
+	}
+	if p.Heartbeat > 0 {
+		fmt.Fprintf(&b, "  heartbeat_failures_allowed: %d\n", p.Heartbeat)
+	}
+	b.WriteString("}\nquorum {\n  provider: corosync_votequorum\n")
+	if p.WaitForAll {
+		b.WriteString("  wait_for_all: 1\n")
+	}
+	if p.AutoTieBreaker {
+		b.WriteString("  auto_tie_breaker: 1\n")
+	}
+	b.WriteString("}\nnodelist {\n")
+	for i := range p.Nodes {
+		fmt.Fprintf(&b, "  node {\n    ring0_addr: %v\n    name: node%d\n    nodeid: %d\n  }\n", addrOf(totem.NodeID(i+1)), i+1, i+1)
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// Timeouts of a node with this token timeout, as the configuration derives them.
+func consensusOf(tokenMs int) time.Duration {
+	return time.Duration(tokenMs) * time.Millisecond * 12 / 10
+}
+
+// Bound is how long a cluster of nodes that hear each other, with no fault any more, may need to become one ring with all
+// synchronised: everybody may have to lose its token, and the memberships that form may have to find each other one
+// after the other by MERGE_DETECT, at worst as many as there are nodes, each time with a consensus that somebody who
+// has just begun anew makes run out.
+func (p *Plan) Bound() time.Duration {
+	slow := 1.0
+	token := 0
+	for i, t := range p.TokenMs {
+		token = max(token, t)
+		slow = max(slow, 1/p.Rates[i])
+	}
+	t := time.Duration(token) * time.Millisecond
+	round := t + 2*consensusOf(token) + 200*time.Millisecond + time.Duration(p.SendJoinMs)*time.Millisecond
+	return time.Duration(float64(round) * slow * float64(2+bitsOf(p.Nodes)))
+}
+
+func bitsOf(n int) (b int) {
+	for ; n > 0; n >>= 1 {
+		b++
+	}
+	return b
+}
