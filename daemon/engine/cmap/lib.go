@@ -97,40 +97,31 @@ func statsChange(key string) cserr.Error {
 
 func (e *Engine) remove(c service.Conn, req []byte) {
 	r, err := ipcmsg.ParseCmapKeyRequest(req)
-	if err != nil {
-		e.reply(c, ipcmsg.CmapResDelete, cserr.InvalidParam)
-		return
-	}
-	key := string(r.Key)
-	var res cserr.Error
-	switch {
-	case of(c).stats:
-		res = statsChange(key)
-	case e.api.DB().IsReadOnly(key):
-		res = cserr.Access
-	default:
-		res = result(e.api.DB().Delete(key))
-	}
-	e.reply(c, ipcmsg.CmapResDelete, res)
+	e.change(c, ipcmsg.CmapResDelete, string(r.Key), err, e.api.DB().Delete)
 }
 
 func (e *Engine) adjust(c service.Conn, req []byte) {
 	r, err := ipcmsg.ParseCmapAdjustRequest(req)
-	if err != nil {
-		e.reply(c, ipcmsg.CmapResAdjustInt, cserr.InvalidParam)
-		return
-	}
-	key := string(r.Key)
+	e.change(c, ipcmsg.CmapResAdjustInt, string(r.Key), err, func(key string) error {
+		return e.api.DB().Adjust(key, r.Step)
+	})
+}
+
+// change answers a request that changes an existing key: fn does it, unless the request is malformed or the key is not the
+// client's to change.
+func (e *Engine) change(c service.Conn, id int32, key string, malformed error, fn func(key string) error) {
 	var res cserr.Error
 	switch {
+	case malformed != nil:
+		res = cserr.InvalidParam
 	case of(c).stats:
 		res = statsChange(key)
 	case e.api.DB().IsReadOnly(key):
 		res = cserr.Access
 	default:
-		res = result(e.api.DB().Adjust(key, r.Step))
+		res = result(fn(key))
 	}
-	e.reply(c, ipcmsg.CmapResAdjustInt, res)
+	e.reply(c, id, res)
 }
 
 // value reads the map that the connection has selected.
