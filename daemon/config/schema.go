@@ -127,7 +127,7 @@ var Schema = []Key{
 	{Name: "totem.interface.N.bindnetaddr", Type: str, Reload: Fixed, Help: "address or network of the local interface; made from the nodelist"},
 	{Name: "totem.interface.N.mcastaddr", Type: str, Reload: Fixed, Help: "multicast address (udp); made from cluster_name"},
 	{Name: "totem.interface.N.broadcast", Type: str, Default: "no", Reload: Fixed, Help: "yes: broadcast instead of multicast (udp)"},
-	{Name: "totem.interface.N.mcastport", Type: u16, Default: "5405 + N", Reload: NewLink, Range: "1..65535", Help: "port of all nodes on that link"},
+	{Name: "totem.interface.N.mcastport", Type: u16, Default: "5405 + N", Reload: NewLink, Help: "port of all nodes on that link; 0 is the default"},
 	{Name: "totem.interface.N.ttl", Type: u8, Default: "1", Reload: Fixed, Help: "time to live of multicast packets (udp)"},
 	{Name: "totem.interface.N.knet_link_priority", Type: u8, Default: "1", Help: "higher is preferred in link_mode passive"},
 	{Name: "totem.interface.N.knet_ping_interval", Type: u32, Default: "token / (knet_pong_count * 2)", Unit: "ms", Help: "interval of pings on the link"},

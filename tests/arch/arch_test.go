@@ -49,6 +49,7 @@ var layers = []struct {
 	{paths: []string{"daemon/node"}, among: true},
 	{paths: []string{"daemon/cmd"}},
 	{paths: []string{"tests"}, among: true},
+	{paths: []string{"packaging"}}, // reads tables of the program to write the manual
 }
 
 // forbidden are edges that the layers would allow, each with its reason.

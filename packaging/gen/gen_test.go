@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/corosync-go/corosync/daemon/config"
+	"github.com/corosync-go/corosync/daemon/icmap"
+)
+
+func TestPagesAreCurrent(t *testing.T) {
+	for _, p := range pages {
+		want, err := generate(p)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		got, err := os.ReadFile(filepath.Join("..", "man", p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("packaging/man/%s is stale: run go run ./packaging/gen", p)
+		}
+	}
+}
+
+// Every key of the schema is in the page, once.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	b, err := generate("corosync.conf.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := templates.ReadFile("corosync.conf.5.in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range config.Schema {
+		k := &config.Schema[i]
+		if n := bytes.Count(in, []byte("\n@keys "+sectionOf(k)+"\n")); n != 1 {
+			t.Errorf("%s: section is listed %d times", k.Name, n)
+		}
+		if k.Help == "" {
+			t.Errorf("%s has no help", k.Name)
+		}
+		if !bytes.Contains(b, []byte("\n.It Ic "+wordOf(k)+"\n")) {
+			t.Errorf("%s is missing", k.Name)
+		}
+	}
+}
+
+// load reads a configuration with one more line and returns what is said about it.
+func load(t *testing.T, key, value string) string {
+	t.Helper()
+	word := key[strings.LastIndexByte(key, '.')+1:]
+	lines := map[string]string{"totem.version": "version: 2\n", "totem.transport": "transport: udpu\n"}
+	link := ""
+	switch {
+	case strings.HasPrefix(key, "totem.interface."):
+		link = "interface {\n" + word + ": " + value + "\nmcastport: 5405\n}\n" // a section with a number only says nothing
+	case strings.HasPrefix(key, "totem."):
+		lines[key] = word + ": " + value + "\n"
+	default:
+		t.Fatalf("%s: no such section here", key)
+	}
+	text := "totem {\n"
+	for _, l := range lines {
+		text += l
+	}
+	text += link + "}\nnodelist {\nnode {\nring0_addr: 127.0.0.1\nnodeid: 1\n}\n}\n"
+	path := filepath.Join(t.TempDir(), "corosync.conf")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(path, config.OS{}, icmap.New()); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// The ranges in the page are those that the daemon enforces: the ends are taken, what lies beyond them is not. Resources
+// are checked by their engines.
+func TestRangesAreEnforced(t *testing.T) {
+	for i := range config.Schema {
+		k := &config.Schema[i]
+		low, high, ok := strings.Cut(k.Range, "..")
+		if !ok || strings.HasPrefix(k.Name, "resources.") {
+			continue
+		}
+		n, err := strconv.Atoi(low)
+		if err != nil {
+			t.Fatalf("%s: %v", k.Name, err)
+		}
+		if n > 0 {
+			// 0 is the default for times.
+			below := n - 1
+			if s := load(t, k.Name, strconv.Itoa(below)); s == "" {
+				t.Errorf("%s: %d is accepted", k.Name, below)
+			}
+		}
+		// Other complaints are possible: about what follows from the value, or a link that no node has.
+		if s := load(t, k.Name, low); strings.Contains(s, wordOf(k)+")") {
+			t.Errorf("%s: %s is refused: %s", k.Name, low, s)
+		}
+		if high == "" {
+			continue
+		}
+		if n, err = strconv.Atoi(high); err != nil {
+			t.Fatalf("%s: %v", k.Name, err)
+		}
+		if s := load(t, k.Name, strconv.Itoa(n+1)); s == "" {
+			t.Errorf("%s: %d is accepted", k.Name, n+1)
+		}
+		if s := load(t, k.Name, high); strings.Contains(s, wordOf(k)+")") {
+			t.Errorf("%s: %s is refused: %s", k.Name, high, s)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	for in, want := range map[string]string{
+		"on: write": "on: write", "time of": "Time of", "udpu or udp": "udpu or udp", "yes or no": "yes or no", "0 is off": "0 is off",
+	} {
+		if got := sentence(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+	for in, want := range map[string]string{
+		".x": "\\&.x\n", `a\b - c`: "a\\eb \\- c\n", strings.Repeat("x", lineMax) + " 'y": strings.Repeat("x", lineMax) + "\n\\&'y\n",
+	} {
+		if got := roff(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+	if _, err := generate("nosuch.5"); err == nil {
+		t.Error("a page without template")
+	}
+	if keys(new(bytes.Buffer), "nosuch") == nil {
+		t.Error("a section that is not there")
+	}
+}
