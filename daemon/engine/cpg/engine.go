@@ -26,10 +26,12 @@ type Engine struct {
 	procs   []process // of the whole cluster, in order of node and pid
 	clients []*client // in order of their connection; events go out to the newest first
 
-	sync     syncState
-	leaves   []leave // to be multicast: what could not be sent when the client went
-	sending  bool    // leaves are being sent at each token
-	stopping bool
+	sync syncState
+	// departing counts the PROCLEAVEs of processes that went away that have not come back from the ring.
+	departing map[leave]int
+	leaves    []leave // to be multicast: what could not be sent when the client went
+	sending   bool    // leaves are being sent at each token
+	stopping  bool
 
 	nextHandle  uint64
 	maps        int // zero copy maps of all connections
@@ -49,9 +51,10 @@ type Engine struct {
 // New returns the engine.
 func New() *Engine {
 	return &Engine{
-		groups: make(map[string]*group),
-		head:   make([]byte, 0, ipcmsg.ExecCPGPartialMcastFixed),
-		answer: make([]byte, 0, ipcmsg.CPGMembershipResponseSize),
+		groups:    make(map[string]*group),
+		departing: make(map[leave]int),
+		head:      make([]byte, 0, ipcmsg.ExecCPGPartialMcastFixed),
+		answer:    make([]byte, 0, ipcmsg.CPGMembershipResponseSize),
 	}
 }
 
@@ -193,9 +196,11 @@ type leave struct {
 
 // leave announces a process that went away, now or when the synchronisation is over.
 func (e *Engine) leave(l leave) {
+	e.departing[l]++
 	if !e.stopping && (e.sync.running || len(e.leaves) > 0) {
 		if len(e.leaves) >= maxWaiting {
 			e.api.Log().Errorf("too many processes to announce as gone; pid %d stays until this node leaves", l.pid)
+			e.departed(l)
 			return
 		}
 		e.leaves = append(e.leaves, l)
@@ -204,6 +209,15 @@ func (e *Engine) leave(l leave) {
 	if e.sendLeave(l) != nil {
 		e.leaves = append(e.leaves, l)
 		e.sendLeaves()
+	}
+}
+
+// departed takes back one of departing.
+func (e *Engine) departed(l leave) {
+	if n := e.departing[l]; n > 1 {
+		e.departing[l] = n - 1
+	} else {
+		delete(e.departing, l)
 	}
 }
 

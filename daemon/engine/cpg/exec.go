@@ -55,6 +55,9 @@ func (e *Engine) execProcLeave(from totem.NodeID, msg []byte, foreign bool) {
 	}
 	m := member{from, x.PID}
 	e.sync.departed(m, x.Group)
+	if from == e.api.NodeID() && x.Reason == ipcmsg.CPGReasonProcDown {
+		e.departed(leave{pid: x.PID, group: string(x.Group)})
+	}
 	if g := e.lookup(x.Group); g != nil {
 		e.notify(g, nil, []ipcmsg.CPGAddress{address(m, x.Reason)})
 		e.drop(m, g)

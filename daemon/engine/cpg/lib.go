@@ -65,6 +65,11 @@ func (e *Engine) join(cl *client, r ipcmsg.CPGJoinRequest) cserr.Error {
 			return cserr.TryAgain // the leave of an earlier connection is on its way
 		}
 	}
+	if e.departing[leave{pid: r.PID, group: name}] > 0 {
+		// So it is, but even the join before it has not been delivered yet. The two would be taken for those of this
+		// process, which 3.1 lets happen.
+		return cserr.TryAgain
+	}
 	switch {
 	case cl.finalized:
 		return cserr.BadHandle
