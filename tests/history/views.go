@@ -130,6 +130,17 @@ func (t *track) gone(m Member, from, to int) int {
 
 // sameSet compares the deliveries of pairs in rings that both went through.
 func (c *checker) sameSet() {
+	type stay struct {
+		Member
+		RingID
+	}
+	// Where several processes had one address in one ring, a view does not tell which of them is meant.
+	had := map[stay]int{}
+	for _, t := range c.procs {
+		for _, s := range t.segs {
+			had[stay{t.ID, s.ring}]++
+		}
+	}
 	for a, p := range c.procs {
 		where := map[RingID]segment{}
 		for _, s := range p.segs {
@@ -142,6 +153,9 @@ func (c *checker) sameSet() {
 				continue // two incarnations of one address: never both members
 			}
 			for _, sq := range q.segs {
+				if had[stay{p.ID, sq.ring}] > 1 || had[stay{q.ID, sq.ring}] > 1 {
+					continue
+				}
 				if sp, ok := where[sq.ring]; ok && sq.known {
 					c.samePair(p, q, sp, sq)
 				}
