@@ -60,8 +60,6 @@ var corpus = []script{
 	{"device of a node that dies", device(""), ones(3), []string{"qdevice on 1", "wait 250", "down 3", "down 2", "qdevice off 1", "qdevice on 1", "wait 250", "up 2", "wait 100"}},
 	{"device and wait_for_all", device("") + "\nwait_for_all: 1", ones(2), []string{"qdevice on 1,2", "wait 250", "down 2", "qdevice off 1", "qdevice on 1", "wait 250", "up 2", "qdevice on 2", "wait 250"}},
 	{"no device", "", ones(2), []string{"qdevice on 1", "wait 50", "split 1:2", "join 0 1"}},
-
-	{"autofence", "", ones(5), []string{"autofence on", "split 1:4,5", "show"}},
 }
 
 // device is a quorum device with short times, as lines of quorum { }. It is polled every 80 ms, well within both timeouts.

@@ -233,11 +233,6 @@ func compare(dir string, sc script) error {
 			time.Sleep(time.Duration(n) * time.Millisecond)
 		} else if err := ref.send(c); err != nil {
 			return fail(i+1, err)
-		} else if strings.HasPrefix(c, "autofence") {
-			// Its answer looks like the end of show's.
-			if _, err := ref.until("#autofence:"); err != nil {
-				return fail(i+1, err)
-			}
 		}
 		exits := without(before, after)
 		if err := ref.await(activated, exits); err != nil {

@@ -428,3 +428,95 @@ func TestWithoutNodelist(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
+
+// TestTieWithManyGone refuses the tie breaker to a part from which so many nodes have gone that they may have quorum, here
+// because of nodes without a vote.
+func TestTieWithManyGone(t *testing.T) {
+	conf := keys{"quorum.auto_tie_breaker": on}
+	for _, pos := range []string{"2", "3", "4"} {
+		conf["nodelist.node."+pos+".quorum_votes"] = 0
+	}
+	c := newCluster(t, 5, conf)
+	c.Form(1, 2, 3, 4, 5)
+	c.Form(1, 3, 4, 5)
+	c.want("one gone", 1, numbers{2, 2, 1, 2, fATB | fQ})
+	c.Form(1, 2, 3, 4, 5)
+	c.Form(1)
+	c.want("four gone", 1, numbers{2, 2, 1, 2, fATB})
+}
+
+// TestNewcomer lets a node come to a partition that has quorum while others are missing.
+func TestNewcomer(t *testing.T) {
+	c := newCluster(t, 5, keys{"quorum.wait_for_all": on})
+	c.Form(1, 2, 3, 4, 5)
+	c.Form(1, 2, 3)
+	c.Restart(4, c.setup, provider)
+	c.Form(1, 2, 3, 4)
+	c.want("need not wait for all", 4, numbers{5, 5, 4, 3, fWFA | fQ})
+
+	c = newCluster(t, 5, nil)
+	c.Form(1, 2, 3, 4, 5)
+	c.Form(1, 2, 3)
+	c.check("expected 3", c.status(c.connect(1), setExpected(3)), cserr.OK)
+	c.Run()
+	c.Restart(4, c.setup, provider)
+	c.Form(1, 2, 3, 4)
+	c.want("expects what the others expect", 4, c.numbers(1))
+	if n := c.numbers(4); n.quorum != 3 || n.expected >= 5 {
+		t.Errorf("newcomer: %+v", n)
+	}
+}
+
+// TestLastManStandingTie counts the members after a tie was won.
+func TestLastManStandingTie(t *testing.T) {
+	c := newCluster(t, 4, keys{"quorum.auto_tie_breaker": on, "quorum.last_man_standing": on})
+	c.Form(1, 2, 3, 4)
+	c.Form(1, 2)
+	c.want("won", 1, numbers{4, 4, 2, 3, fATB | fLMS | fQ})
+	c.Advance(10 * time.Second)
+	c.want("window over", 1, numbers{2, 2, 2, 2, fATB | fLMS | fQ})
+	c.Form(1)
+	c.Advance(10 * time.Second)
+	c.want("last one", 1, numbers{1, 1, 1, 1, fATB | fLMS | fQ})
+}
+
+// TestTieBreakerListDenied: a node that comes later in the list has to take into account that an earlier one may be alive.
+func TestTieBreakerListDenied(t *testing.T) {
+	c := newCluster(t, 4, keys{"quorum.auto_tie_breaker": on, "quorum.auto_tie_breaker_node": "1 3"})
+	c.Form(1, 2, 3, 4)
+	c.Form(3, 4)
+	c.want("the first may be alive", 3, numbers{4, 4, 2, 3, fATB})
+	c.Form(1, 2)
+	c.want("the first is here", 1, numbers{4, 4, 2, 3, fATB | fQ})
+	// The next membership of the same two does not remember the first any more, as in 3.1.
+	c.Form(3, 4)
+	c.want("the first is forgotten", 3, numbers{4, 4, 2, 3, fATB | fQ})
+}
+
+// TestQuorumNeverFalls keeps the quorum of the largest membership, until expected votes are set.
+func TestQuorumNeverFalls(t *testing.T) {
+	c := newClusterOf(t, 5, 2, nil)
+	c.Form(1, 2, 3, 4, 5)
+	c.want("five", 1, numbers{5, 5, 5, 3, fQ})
+	c.Form(1, 2)
+	c.want("two", 1, numbers{5, 5, 2, 3, 0})
+	c.Restart(1, c.setup, provider)
+	c.Form(1, 2)
+	if n := c.numbers(2); n.quorum != 3 || n.flags != 0 {
+		t.Errorf("after a restart of the other: %+v", n)
+	}
+	c.check("expected 2", c.status(c.connect(2), setExpected(2)), cserr.OK)
+	c.Run()
+	if n := c.numbers(2); n.quorum != 2 || n.flags != fQ {
+		t.Errorf("after setting expected votes: %+v", n)
+	}
+}
+
+// TestThreeOfTwoNode has no special quorum for more than two nodes.
+func TestThreeOfTwoNode(t *testing.T) {
+	c := newClusterOf(t, 3, 2, keys{"quorum.two_node": on})
+	c.Form(1, 2, 3)
+	c.want("three", 1, numbers{3, 3, 3, 2, fTwo | fWFA | fQ})
+	c.Form(1)
+	c.want("one", 1, numbers{3, 3, 1, 1, fTwo | fWFA | fQ})
+}
