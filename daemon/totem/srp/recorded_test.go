@@ -73,14 +73,22 @@ func (s *recordedSource) Next(dst []byte, _ bool) (int, totem.Guarantee, bool) {
 	return copy(dst, f), 0, true
 }
 
+// quirks are what is special about a process in a recording.
+type quirks struct {
+	delay time.Duration           // until an own frame comes back
+	late  map[timer]time.Duration // how late timers were
+	lost  func(datagram) bool     // what was recorded but did not arrive
+}
+
 // player takes the place of a node.
 type player struct {
-	t      *testing.T
-	id     totem.NodeID
-	m      *Machine
-	now    clock.Instant
-	loop   []datagram
-	delay  time.Duration // until an own frame comes back
+	t    *testing.T
+	id   totem.NodeID
+	m    *Machine
+	now  clock.Instant
+	loop []datagram
+	quirks
+	seqno  int32 // of the first message that it sends
 	got    []datagram
 	mcasts map[[2]any]datagram
 	// horizon is when the node will have received something new: what it sent before, it sent because of what it has.
@@ -114,7 +122,8 @@ func (p *player) step(frames [][]byte) {
 // runTo lets timers run, and own frames come back, until the instant.
 func (p *player) runTo(at clock.Instant) {
 	for {
-		d := p.m.NextDeadline()
+		which, d := p.m.timers.earliest()
+		d = d.Add(p.late[which])
 		if len(p.loop) > 0 && p.loop[0].at <= min(at, d) {
 			l := p.loop[0]
 			p.loop = p.loop[1:]
@@ -133,15 +142,15 @@ func (p *player) runTo(at clock.Instant) {
 }
 
 // replay plays node id in a recording. start is called when the node sends its first frame.
-func replay(t *testing.T, name string, id totem.NodeID, lost func(datagram) bool, delay time.Duration, config func(*Config), start func(p *player, first datagram)) (got, want []datagram) {
+func replay(t *testing.T, name string, id totem.NodeID, q quirks, config func(*Config), start func(p *player, first datagram)) (got, want []datagram) {
 	list := readRecorded(t, name)
-	p := &player{t: t, id: id, delay: delay, mcasts: map[[2]any]datagram{}}
+	p := &player{t: t, id: id, quirks: q, seqno: -1, mcasts: map[[2]any]datagram{}}
 	var in []datagram
 	for _, d := range list {
-		if d.to == id && (lost == nil || !lost(d)) {
+		if d.to == id && (q.lost == nil || !q.lost(d)) {
 			in = append(in, d)
 		}
-		if d.from != id {
+		if d.from != id || isMerge(d) {
 			continue
 		}
 		// A multicast is there once for each receiver.
@@ -154,7 +163,13 @@ func replay(t *testing.T, name string, id totem.NodeID, lost func(datagram) bool
 		}
 		want = append(want, d)
 		var m wire.Mcast
-		if m.Parse(d.frame) == nil && !m.Encapsulated && m.SystemFrom == id {
+		if m.Parse(d.frame) != nil || m.SystemFrom != id {
+			continue
+		}
+		if p.seqno < 0 || m.ThisSeqno < p.seqno {
+			p.seqno = m.ThisSeqno
+		}
+		if !m.Encapsulated {
 			if _, again := p.mcasts[[2]any{m.Ring, m.Seq}]; !again {
 				p.mcasts[[2]any{m.Ring, m.Seq}] = d
 			}
@@ -208,9 +223,10 @@ func replay(t *testing.T, name string, id totem.NodeID, lost func(datagram) bool
 		p.step([][]byte{slices.Clone(d.frame)})
 	}
 	// The timers of a real process are late by some fraction of a millisecond each time, so MERGE_DETECTs drift.
-	merges := func(d datagram) bool { return d.frame[3] == byte(wire.TypeMergeDetect) }
-	return slices.DeleteFunc(p.got, merges), slices.DeleteFunc(want, merges)
+	return slices.DeleteFunc(p.got, isMerge), want
 }
+
+func isMerge(d datagram) bool { return d.frame[3] == byte(wire.TypeMergeDetect) }
 
 // describe prints a frame without what has no meaning: the target, and the order of lists.
 func describe(t *testing.T, frame []byte) string {
@@ -281,12 +297,7 @@ func running(members ...totem.NodeID) func(p *player, first datagram) {
 		if err := t.Parse(first.frame); err != nil {
 			p.t.Fatal(err)
 		}
-		for _, d := range p.mcasts {
-			var c wire.Mcast
-			if _ = c.Parse(d.frame); m.thisSeqno == 0 || c.ThisSeqno < m.thisSeqno {
-				m.thisSeqno = c.ThisSeqno
-			}
-		}
+		m.thisSeqno = p.seqno
 		m.started = true
 		m.state = Operational
 		m.ring, m.oldRing = t.Ring, t.Ring
@@ -313,9 +324,12 @@ func running(members ...totem.NodeID) func(p *player, first datagram) {
 	}
 }
 
+// What every node of the recordings has: own frames came back after a while, in which others got in between.
+const usualDelay = 870 * time.Microsecond
+
 func TestRecordedFormationOfTwo(t *testing.T) {
 	for _, id := range []totem.NodeID{1, 2} {
-		got, want := replay(t, "udpu-2node-formation", id, nil, 870*time.Microsecond, defaultTimes(3000*time.Millisecond), boot)
+		got, want := replay(t, "udpu-2node-formation", id, quirks{delay: usualDelay}, defaultTimes(3000*time.Millisecond), boot)
 		compareRecorded(t, got, want)
 	}
 }
@@ -323,36 +337,73 @@ func TestRecordedFormationOfTwo(t *testing.T) {
 // Three nodes start at once; then clients send small and large messages. Of node 1 only: the others were busy while they
 // started, which cannot be seen from outside.
 func TestRecordedFormationOfThree(t *testing.T) {
-	got, want := replay(t, "udpu-3node-formation-cpg", 1, nil, 207*time.Microsecond, defaultTimes(3650*time.Millisecond), boot)
+	q := quirks{delay: 207 * time.Microsecond}
+	got, want := replay(t, "udpu-3node-formation-cpg", 1, q, defaultTimes(3650*time.Millisecond), boot)
 	compareRecorded(t, got, want)
 }
 
-func TestRecordedRunning(t *testing.T) {
-	// What the recording has but the nodes did not get: node 3 was cut off; node 3 dropped every third large datagram.
-	lost := map[string]func(datagram) bool{
-		"udpu-3node-partition-merge": func(d datagram) bool {
-			at := d.at.Sub(clock.Instant(time.Second))
-			return (d.from == 3) != (d.to == 3) && at > 750*time.Millisecond && at < 12800*time.Millisecond
-		},
+func replayRunning(t *testing.T, name string, token time.Duration, config func(*Config), q quirks, ids ...totem.NodeID) {
+	if q.delay == 0 {
+		q.delay = usualDelay
 	}
-	for _, name := range []string{"udpu-3node-crash", "udpu-3node-leave", "udpu-3node-retransmit", "udpu-3node-partition-merge"} {
-		for _, id := range []totem.NodeID{1, 2, 3} {
-			t.Run(fmt.Sprint(name, id), func(t *testing.T) {
-				drop := lost[name]
-				if name == "udpu-3node-retransmit" && id == 3 {
-					times := map[uint32]int{0x17: 1, 0x1a: 1, 0x1d: 2}
-					drop = func(d datagram) bool {
-						var m wire.Mcast
-						if m.Parse(d.frame) != nil || times[m.Seq.Uint32()] == 0 {
-							return false
-						}
-						times[m.Seq.Uint32()]--
-						return true
-					}
+	for _, id := range ids {
+		t.Run(fmt.Sprint(id), func(t *testing.T) {
+			got, want := replay(t, name, id, q, func(c *Config) {
+				defaultTimes(token)(c)
+				if config != nil {
+					config(c)
 				}
-				got, want := replay(t, name, id, drop, 870*time.Microsecond, defaultTimes(3650*time.Millisecond), running(1, 2, 3))
-				compareRecorded(t, got, want)
-			})
-		}
+			}, running(1, 2, 3))
+			compareRecorded(t, got, want)
+		})
 	}
+}
+
+func TestRecordedCrash(t *testing.T) {
+	replayRunning(t, "udpu-3node-crash", 3650*time.Millisecond, nil, quirks{}, 1, 2, 3)
+}
+
+func TestRecordedLeave(t *testing.T) {
+	replayRunning(t, "udpu-3node-leave", 3650*time.Millisecond, nil, quirks{}, 1, 2, 3)
+}
+
+// Node 3 dropped every third large datagram.
+func TestRecordedRetransmit(t *testing.T) {
+	times := map[uint32]int{0x17: 1, 0x1a: 1, 0x1d: 2}
+	lost := func(d datagram) bool {
+		var m wire.Mcast
+		if d.to != 3 || m.Parse(d.frame) != nil || times[m.Seq.Uint32()] == 0 {
+			return false
+		}
+		times[m.Seq.Uint32()]--
+		return true
+	}
+	replayRunning(t, "udpu-3node-retransmit", 3650*time.Millisecond, nil, quirks{lost: lost}, 1, 2, 3)
+}
+
+// Node 3 was cut off for twelve seconds.
+func TestRecordedPartition(t *testing.T) {
+	lost := func(d datagram) bool {
+		at := d.at.Sub(clock.Instant(time.Second))
+		return (d.from == 3) != (d.to == 3) && at > 750*time.Millisecond && at < 12800*time.Millisecond
+	}
+	replayRunning(t, "udpu-3node-partition-merge", 3650*time.Millisecond, nil, quirks{lost: lost}, 1, 2, 3)
+}
+
+// Node 1 dies before node 3 has its messages; node 2 sends them again in the new ring. The recordings of the other two are not
+// complete.
+func TestRecordedRecovery(t *testing.T) {
+	late := quirks{late: map[timer]time.Duration{timerJoin: 100 * time.Microsecond, timerConsensus: 2 * time.Millisecond}}
+	replayRunning(t, "udpu-3node-recovery-encap", 1650*time.Millisecond, nil, late, 2)
+}
+
+// Node 2 dropped large datagrams.
+func TestRecordedFailedToReceive(t *testing.T) {
+	config := func(c *Config) { c.FailRecvConst = 10 }
+	lost := func(d datagram) bool {
+		at := d.at.Sub(clock.Instant(time.Second))
+		return d.to == 2 && len(d.frame) >= 122 && at > 500*time.Millisecond && at < 2100*time.Millisecond
+	}
+	replayRunning(t, "udpu-3node-failed-to-receive", 1650*time.Millisecond, config, quirks{lost: lost}, 1, 3)
+	replayRunning(t, "udpu-3node-failed-to-receive", 1650*time.Millisecond, config, quirks{lost: lost, delay: 150 * time.Microsecond}, 2)
 }
