@@ -137,7 +137,7 @@ const (
 	Recovery    State = 4
 )
 
-// API is the set of inputs and readings of a [Machine]; it exists as documentation and for doubles in tests.
+// API is the set of inputs and readings of a [Machine]: what its caller needs, so that it can be tested with a double.
 //
 // Each input first empties the list of outputs of the previous one, so none may be made while outputs are being executed: a
 // message that the application sends when it is handed a delivery is followed by Wake after the list is done. At one instant, frames are handed to Step before
