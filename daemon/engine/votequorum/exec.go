@@ -36,6 +36,11 @@ func (e *Engine) execNodeInfo(from totem.NodeID, msg []byte, foreign bool) {
 		e.deviceVotesFrom(from, m.Votes)
 		return
 	}
+	if id != from {
+		// No node speaks for another; a forged one could stop a sync by giving this node a quorum device.
+		e.log.Warningf("Discarding the votes of node %d as told by node %d", id, from)
+		return
+	}
 	e.logFlags(m.Flags)
 	n := e.find(id)
 	known := n != nil

@@ -520,3 +520,32 @@ func TestThreeOfTwoNode(t *testing.T) {
 	c.Form(1)
 	c.want("one", 1, numbers{3, 3, 1, 1, fTwo | fWFA | fQ})
 }
+
+// TestDecrease lets quorum fall only where that is asked for.
+func TestDecrease(t *testing.T) {
+	c := newCluster(t, 3, keys{"quorum.expected_votes": 7})
+	c.Form(1, 2, 3)
+	e := c.engines[1]
+	e.us.expected = 3
+	e.setMembersExpected(3)
+	if e.recalculate(false, false); e.quorum != 4 {
+		t.Errorf("quorum fell to %d", e.quorum)
+	}
+	if e.recalculate(true, false); e.quorum != 2 {
+		t.Errorf("quorum is %d", e.quorum)
+	}
+}
+
+// TestManyVotes has more votes than 3.1 can count: it keeps quorum in eight bits, so that 600 votes make a quorum of 45 and
+// every part of a split has it. That is not followed.
+func TestManyVotes(t *testing.T) {
+	conf := keys{}
+	for _, pos := range []string{"0", "1", "2"} {
+		conf["nodelist.node."+pos+".quorum_votes"] = 200
+	}
+	c := newCluster(t, 3, conf)
+	c.Form(1, 2, 3)
+	c.want("all", 1, numbers{600, 600, 600, 301, fQ})
+	c.Form(1)
+	c.want("one", 1, numbers{600, 600, 200, 301, 0})
+}
