@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -164,7 +165,8 @@ type segment struct {
 }
 
 func newTrack(p *Process) *track {
-	t := &track{Process: p, pos: map[MsgID]int{}}
+	t := &track{Process: p.untilLeft(), pos: map[MsgID]int{}}
+	p = t.Process
 	t.ringOf, t.viewOf = make([]int, len(p.Events)), make([]int, len(p.Events))
 	seg, view := segment{ends: true}, -1
 	for i, e := range p.Events {
@@ -204,6 +206,20 @@ func (t *track) members(i int) []Member {
 		return t.Events[v].Members
 	}
 	return nil
+}
+
+// untilLeft is the history up to the view by which the process itself left.
+// What a client sees afterwards is outside the group and promises nothing: the
+// C daemon goes on delivering until the client disconnects.
+func (p *Process) untilLeft() *Process {
+	for i, e := range p.Events {
+		if e.Kind == View && !has(e.Members, p.ID) && slices.ContainsFunc(e.Left, func(c Change) bool { return c.Member == p.ID }) {
+			q := *p
+			q.Events = p.Events[:i+1]
+			return &q
+		}
+	}
+	return p
 }
 
 func has(ms []Member, m Member) bool {

@@ -182,6 +182,16 @@ func TestCheck(t *testing.T) {
 			b S 1
 			b D b1`, ""},
 
+		{"what comes after the leave does not count", two + `
+			b V b -a
+			a V b -a
+			b S 1
+			b D b1
+			a D b1
+			b S 2
+			b D b2
+			a E leave`, ""},
+
 		{"damaged", two + "b S 1\nb D b1\na X b1", Integrity},
 		{"never sent", two + "a D b1\nb D b1", Integrity},
 		{"twice", two + "b S 1\nb D b1\na D b1\na D b1", NoDuplicates},

@@ -128,6 +128,26 @@ func (t *track) gone(m Member, from, to int) int {
 	return -1
 }
 
+// reused says whether m stands for more than one process in the views of
+// [from, to): it came after it had gone.
+func (t *track) reused(m Member, from, to int) bool {
+	came, gone := 0, false
+	is := func(ch Change) bool { return ch.Member == m }
+	for i := from; i < to; i++ {
+		e := &t.Events[i]
+		if e.Kind != View {
+			continue
+		}
+		if slices.ContainsFunc(e.Joined, is) {
+			if came++; came > 1 || gone {
+				return true
+			}
+		}
+		gone = gone || slices.ContainsFunc(e.Left, is)
+	}
+	return false
+}
+
 // sameSet compares the deliveries of pairs in rings that both went through.
 func (c *checker) sameSet() {
 	type stay struct {
@@ -166,6 +186,9 @@ func (c *checker) sameSet() {
 
 func (c *checker) samePair(p, q *track, sp, sq segment) {
 	pf, pt, qf, qt := sp.from, sp.to, sq.from, sq.to
+	if p.reused(q.ID, pf, pt) || q.reused(p.ID, qf, qt) {
+		return // as in sameSet, of a process that did not live to see this ring
+	}
 	switch {
 	case !sp.ends && !sq.ends && sp.next == sq.next:
 	case sp.ends && sq.ends && p.Live() && q.Live() && c.opt.Settled:

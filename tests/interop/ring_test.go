@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,8 +91,8 @@ func TestRollingUpgrade(t *testing.T) {
 	}
 }
 
-// TestManyNodes forms large rings, lets every fourth node send, kills some and
-// takes them back.
+// TestManyNodes forms large rings, lets every fourth node send, kills five nodes
+// at once and takes them back.
 func TestManyNodes(t *testing.T) {
 	for _, nodes := range []int{16, 32} {
 		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
@@ -108,20 +109,23 @@ func TestManyNodes(t *testing.T) {
 				for id := 1; id <= nodes; id += 4 {
 					senders = append(senders, id)
 				}
-				c.RecordAll(netns.Load{Rate: 20, Size: "64:3000"}, senders...)
+				c.RecordAll(netns.Load{Rate: 20, Size: "64:3000", Again: true}, senders...)
 				c.WaitGroup(d)
-				// 2 and the last but one have no recorder.
+				// Two of the five send.
+				dead := []int{2, 5, 6, 13, nodes - 1}
 				var rest []int
 				for id := 1; id <= nodes; id++ {
-					if id != 2 && id != nodes-1 {
+					if !slices.Contains(dead, id) {
 						rest = append(rest, id)
 					}
 				}
-				c.Node(2).Kill()
-				c.Node(nodes - 1).Kill()
+				for _, id := range dead {
+					c.Node(id).Kill()
+				}
 				c.WaitRing(d, rest...)
-				c.Start(2, nodes-1)
+				c.Start(dead...)
 				c.WaitRing(d)
+				c.WaitGroup(d)
 				c.Settle(d)
 				c.Judge(history.Options{Settled: true})
 			})

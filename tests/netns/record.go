@@ -29,6 +29,8 @@ type Recorder struct {
 	Node *Node
 	Path string
 	proc *Proc
+
+	crashed bool
 }
 
 // Record starts a recorder on the node. The program is compiled from
@@ -249,6 +251,9 @@ func (c *Cluster) Judge(opt history.Options) int {
 		if err != nil {
 			c.t.Errorf("recording of %s: %v", r.Node.Name, err)
 		}
+		if r.crashed && len(ps) > 0 {
+			ps[len(ps)-1].End = "killed"
+		}
 		for _, p := range ps {
 			for _, e := range p.Events {
 				if e.Kind == history.Deliver {
@@ -265,4 +270,11 @@ func (c *Cluster) Judge(opt history.Options) int {
 		c.logf("histories of %d processes, %d deliveries: nothing wrong", len(all), n)
 	}
 	return n
+}
+
+// Crash kills the recorder.
+func (r *Recorder) Crash() {
+	r.Node.c.t.Helper()
+	r.proc.kill()
+	r.crashed = true
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"time"
 
@@ -91,7 +92,7 @@ func (s *slot) begin() {
 	if m.conn == nil {
 		return
 	}
-	m.hist = &history.Process{ID: history.Member{Node: uint32(s.h.id), PID: m.pid}, Incarnation: m.incarnation}
+	m.hist = &history.Process{Name: fmt.Sprintf("#%d", m.incarnation), ID: history.Member{Node: uint32(s.h.id), PID: m.pid}, Incarnation: m.incarnation}
 	s.c.histories[s.group] = append(s.c.histories[s.group], m.hist)
 	s.cur = m
 	m.join()
@@ -154,7 +155,7 @@ func body(incarnation, seq uint64, size int) []byte {
 	return noise[at : at+size]
 }
 
-func (m *member) now() int64 { return int64(m.c.world.Now()) / int64(time.Microsecond) }
+func (m *member) now() int64 { return int64(m.c.world.Now().Sub(m.c.begin) / time.Microsecond) }
 
 func (m *member) record(e history.Event) {
 	e.Time = m.now()
@@ -192,7 +193,7 @@ func (m *member) end(how string) {
 	m.state = memberGone
 	m.hist.End = how
 	m.unread = nil
-	m.c.log(m.h, "end", "%d:%d %s %s", m.h.id, m.pid, m.s.group, how)
+	m.c.log(m.h, "end", "#%d %d:%d %s %s", m.incarnation, m.h.id, m.pid, m.s.group, how)
 	if m.s.cur == m {
 		m.s.cur = nil
 	}
@@ -254,7 +255,7 @@ func (m *member) reply(msg []byte) {
 		case cserr.OK:
 			m.state, m.joined = memberIn, true
 			m.record(history.Event{Kind: history.Accepted})
-			m.c.log(m.h, "join", "%d:%d %s", m.h.id, m.pid, m.s.group)
+			m.c.log(m.h, "join", "#%d %d:%d %s", m.incarnation, m.h.id, m.pid, m.s.group)
 		case cserr.TryAgain, cserr.Exist:
 			// The process id is still in use: by the library's own or another connection.
 		default:
