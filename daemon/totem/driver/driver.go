@@ -298,6 +298,8 @@ func (d *Driver) output(o *srp.Output) {
 		d.cfg.Transport.Discard()
 	case srp.CheckInterfaces:
 		d.cfg.Transport.CheckInterfaces()
+	case srp.Notice:
+		d.cfg.Log.Noticef("%s", o.Text)
 	case srp.ProcessorCount:
 		d.processors = o.N
 	}

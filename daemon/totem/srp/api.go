@@ -108,6 +108,8 @@ const (
 	CheckInterfaces
 	// ProcessorCount: a ring of N members is being formed.
 	ProcessorCount
+	// Notice: log Text, now that what was said before it has been done.
+	Notice
 )
 
 // Output is something that the caller does. It does all of them in order, right after the input that caused them.
@@ -124,6 +126,7 @@ type Output struct {
 	Frame []byte
 	// Configuration and its lists are valid until the next input.
 	Configuration *totem.Configuration
+	Text          string
 }
 
 // State is a state of the membership automaton.

@@ -93,9 +93,11 @@ func (m *Machine) logMembership(joined, left nodeSet) {
 	var lost nodeSet
 	lost.setMinus(left, m.leavers)
 	m.log.Debugf("entering OPERATIONAL state.")
-	m.log.Noticef("A new membership (%v) was formed. Members%s%s", m.ring, list(" joined:", joined), list(" left:", left))
+	// Said behind the configuration changes, as in C: who reads the log finds the services' lines before it.
+	m.emit(Output{Kind: Notice, Text: fmt.Sprintf("A new membership (%v) was formed. Members%s%s",
+		m.ring, list(" joined:", joined), list(" left:", left))})
 	if len(lost) > 0 {
-		m.log.Noticef("Failed to receive the leave message.%s", list(" failed:", lost))
+		m.emit(Output{Kind: Notice, Text: fmt.Sprintf("Failed to receive the leave message.%s", list(" failed:", lost))})
 	}
 }
 

@@ -284,6 +284,8 @@ func (n *node) execute() {
 			if c.Type == totem.RegularConfiguration {
 				n.ackAt = w.now.Add(w.ackDelay())
 			}
+		case Notice:
+			testLog{w, n.id}.Noticef("%s", o.Text)
 		case StoreRing:
 			n.storedSeq = o.Seq
 		case Drain:
