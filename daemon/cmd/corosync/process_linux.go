@@ -14,12 +14,21 @@ import (
 	"github.com/corosync-go/corosync/daemon/logsys"
 )
 
-// rrPriority is the highest priority of SCHED_RR on Linux.
-const rrPriority = 99
+// Priorities of SCHED_RR on Linux: the highest and the lowest.
+const (
+	rrPriority     = 99
+	rrPriorityRest = 1
+)
 
 // schedule gives the calling thread, which must be locked to its goroutine and
-// will run the loop, the priority that the configuration asks for. Only that
-// thread: a runtime thread with realtime priority could starve the machine.
+// will run the loop, the priority that the configuration asks for.
+//
+// The other threads come below it, but before all ordinary work. They do little,
+// and yet the loop waits for them at times: for the end of a collection's pause,
+// and each time the runtime, every 10 ms under load, takes the right to run Go
+// code from it and gives it back. On a busy machine an ordinary thread would
+// keep the token for milliseconds then.
+//
 // What is not permitted is a warning. It fails only for a malformed priority.
 func schedule(s *config.System, log logsys.Logger) error {
 	prio, err := niceValue(s.Priority)
@@ -68,11 +77,38 @@ func niceValue(s string) (int, error) {
 	return int(n), nil
 }
 
-// roundRobin makes the calling thread SCHED_RR. Its children do not inherit it.
+// roundRobin makes all threads SCHED_RR, the calling one with the highest priority. Threads made later have the low one:
+// they are children of those that are there now, and never of one that is locked to its goroutine.
 func roundRobin() error {
-	return unix.SchedSetAttr(0, &unix.SchedAttr{
+	err := unix.SchedSetAttr(0, &unix.SchedAttr{
 		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: rrPriority,
 	}, 0)
+	if err != nil {
+		return err
+	}
+	self := unix.Gettid()
+	// Another thread may be born of one that was not reached yet, so look again until nothing is new.
+	for done := map[int]bool{self: true}; ; {
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return nil // without /proc the threads stay as they are
+		}
+		fresh := false
+		for _, t := range tasks {
+			tid, err := strconv.Atoi(t.Name())
+			if err != nil || done[tid] {
+				continue
+			}
+			done[tid], fresh = true, true
+			// A thread may have ended meanwhile.
+			_ = unix.SchedSetAttr(tid, &unix.SchedAttr{
+				Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: rrPriorityRest,
+			}, 0)
+		}
+		if !fresh {
+			return nil
+		}
+	}
 }
 
 // moveToRootCgroup puts the process into the root of the cpu controller.
