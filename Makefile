@@ -21,6 +21,15 @@ PROGRAMS    := $(DAEMON) $(TOOLS)
 # Debian installs these two in bin, everything else in sbin.
 IN_BIN      := corosync-blackbox corosync-vqsim
 FUZZTIME    ?= 10s
+LDFLAGS     ?=
+
+# Packages: the release that the daemon stands in for, and ours. nfpm is run from the module proxy where it is not installed.
+PKG_VERSION ?= 3.1.7+go1
+PKG_RELEASE ?= 1
+MAINTAINER  ?= the corosync-go authors <corosync-go@localhost>
+NFPM        ?= $(shell command -v nfpm || echo GOARCH= GOFLAGS=-mod=mod $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2)
+PKG_ARCH    ?= $(shell $(GO) env GOARCH)
+RPM_ISA     ?= $(or $(patsubst amd64,x86-64,$(filter amd64,$(PKG_ARCH))),$(patsubst arm64,aarch-64,$(filter arm64,$(PKG_ARCH))),$(PKG_ARCH))
 
 export CGO_ENABLED ?= 0
 
@@ -31,7 +40,7 @@ all: build
 build: ## compile the daemon and the tools into build/ (static, no cgo)
 	$(GO) build ./...
 	@mkdir -p $(BUILDDIR)
-	@for p in $(PROGRAMS); do echo "$(GO) build -o $(BUILDDIR)/ ./$$p"; $(GO) build -trimpath -o $(BUILDDIR)/ ./$$p || exit 1; done
+	@for p in $(PROGRAMS); do echo "$(GO) build -o $(BUILDDIR)/ ./$$p"; $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BUILDDIR)/ ./$$p || exit 1; done
 
 test: ## go vet, then every test; names at the end what was skipped and why
 	$(GO) vet ./...
@@ -74,21 +83,26 @@ install: build ## into DESTDIR, honours PREFIX SYSCONFDIR LOCALSTATEDIR SYSTEMDD
 	  echo "$(INSTALL) $$n $(DESTDIR)$$d"; $(INSTALL) -m 0755 $(BUILDDIR)/$$n $(DESTDIR)$$d/$$n || exit 1; done
 	@if [ -f corosync.conf.example ]; then $(INSTALL) -m 0644 corosync.conf.example $(DESTDIR)$(SYSCONFDIR)/corosync/corosync.conf.example; fi
 	@for u in $(wildcard packaging/systemd/*.service); do \
-	  sed 's|/usr/sbin/|$(SBINDIR)/|g' $$u > $(BUILDDIR)/$$(basename $$u) && \
+	  sed 's|/usr/sbin/|$(SBINDIR)/|g; s|=-/etc/|=-$(SYSCONFDIR)/|' $$u > $(BUILDDIR)/$$(basename $$u) && \
 	  $(INSTALL) -m 0644 $(BUILDDIR)/$$(basename $$u) $(DESTDIR)$(SYSTEMDDIR)/ || exit 1; done
+	@sed 's|/usr/sbin/|$(SBINDIR)/|; s|^/var/|$(LOCALSTATEDIR)/|' packaging/etc/logrotate > $(BUILDDIR)/logrotate
+	@for f in packaging/etc/default:default $(BUILDDIR)/logrotate:logrotate.d; do t=$(DESTDIR)$(SYSCONFDIR)/$${f#*:}/corosync; \
+	  [ -e $$t ] || $(INSTALL) -D -m 0644 $${f%:*} $$t || exit 1; done
 	@for m in $(wildcard packaging/man/*.[1-8]); do $(INSTALL) -D -m 0644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$$(basename $$m) || exit 1; done
 
 demo: build ## a cluster of three on this machine, shown in half a minute; root is not needed
 	$(GO) build -trimpath -o $(BUILDDIR)/demo ./tests/demo
 	$(BUILDDIR)/demo -bin $(BUILDDIR)
 
-package: build ## a deb and an rpm through nfpm, if it is installed
-	@command -v nfpm >/dev/null || { echo "make package: nfpm is not installed (go install github.com/goreleaser/nfpm/v2/cmd/nfpm@latest)"; exit 1; }
-	@[ -f packaging/nfpm.yaml ] || { echo "make package: the tree has no packaging/nfpm.yaml"; exit 1; }
-	$(MAKE) install DESTDIR=$(CURDIR)/$(BUILDDIR)/root PREFIX=/usr SYSTEMDDIR=/lib/systemd/system
+package: ## a deb and an rpm in dist/, through nfpm
+	rm -rf $(BUILDDIR)/package
+	$(MAKE) install BUILDDIR=$(BUILDDIR)/package DESTDIR=$(CURDIR)/$(BUILDDIR)/package/root LDFLAGS="-s -w" \
+	  PREFIX=/usr SYSCONFDIR=/etc LOCALSTATEDIR=/var SBINDIR=/usr/sbin BINDIR=/usr/bin MANDIR=/usr/share/man SYSTEMDDIR=/unit
+	gzip -9nf $(BUILDDIR)/package/root/usr/share/man/man*/*
 	@mkdir -p dist
-	VERSION=$(VERSION) nfpm package --config packaging/nfpm.yaml --packager deb --target dist/
-	VERSION=$(VERSION) nfpm package --config packaging/nfpm.yaml --packager rpm --target dist/
+	@for p in deb rpm; do \
+	  VERSION='$(PKG_VERSION)' RELEASE='$(PKG_RELEASE)' MAINTAINER='$(MAINTAINER)' ARCH=$(PKG_ARCH) RPM_ISA=$(RPM_ISA) ROOT=$(BUILDDIR)/package/root \
+	  sh -c "$(NFPM) package --config packaging/nfpm.yaml --packager $$p --target dist/" || exit 1; done
 
 clean: ## remove build/ and dist/
 	rm -rf $(BUILDDIR) dist
