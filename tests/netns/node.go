@@ -229,10 +229,22 @@ func (n *Node) shutdown() {
 	for _, p := range n.procs {
 		p.kill()
 	}
-	// The kernel kills what is left of a pid namespace with its process 1.
+	// The kernel kills what is left of a pid namespace with its process 1, which ends when the last of them is reaped.
 	_ = n.init.Process.Kill()
-	_ = n.init.Wait()
-	n.init = nil
+	done := make(chan struct{})
+	go func() {
+		_ = n.init.Wait()
+		close(done)
+	}()
+	for {
+		select {
+		case <-done:
+			n.init = nil
+			return
+		case <-time.After(20 * time.Millisecond):
+			n.c.reapOrphans()
+		}
+	}
 }
 
 // ReadLog returns the daemon's log file.

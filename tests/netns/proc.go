@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -89,6 +90,50 @@ func zombie(pid int) bool {
 	s := string(b)
 	i := strings.LastIndexByte(s, ')')
 	return i < 0 || len(s) < i+3 || s[i+2] == 'Z'
+}
+
+// reapOrphans collects programs that ended in a node after the nsenter that had started them: they become children of this
+// process, which is process 1 of its own namespace, and nobody waits for them.
+func (c *Cluster) reapOrphans() {
+	tasks, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		return
+	}
+	for _, t := range tasks {
+		b, err := os.ReadFile(t)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, f := range strings.Fields(string(b)) {
+			pid, err := strconv.Atoi(f)
+			if err == nil && zombie(pid) && nested(pid) && !c.isInit(pid) {
+				_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
+			}
+		}
+	}
+}
+
+// nested says that a process is in a pid namespace below this one.
+func nested(pid int) bool {
+	depth := func(pid string) int {
+		b, err := os.ReadFile("/proc/" + pid + "/status")
+		if err != nil {
+			return 0
+		}
+		_, ids, _ := strings.Cut(string(b), "\nNSpid:")
+		ids, _, _ = strings.Cut(ids, "\n")
+		return len(strings.Fields(ids))
+	}
+	return depth(strconv.Itoa(pid)) > depth("self")
+}
+
+func (c *Cluster) isInit(pid int) bool {
+	for _, n := range c.Nodes {
+		if init := n.init; init != nil && init.Process.Pid == pid {
+			return true
+		}
+	}
+	return false
 }
 
 // PID is the program's process id in the hub's pid namespace.
