@@ -11,5 +11,6 @@
 // lets time pass.
 //
 // The test of the package runs scripts through this program and through the installed corosync-vqsim and compares the
-// answers. Everything runs on one goroutine.
+// answers. COROSYNC_VQSIM_SCRIPTS is the number of random scripts, COROSYNC_VQSIM_SEED repeats a run. Everything but the
+// test runs on one goroutine.
 package main
