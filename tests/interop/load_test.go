@@ -80,6 +80,7 @@ func TestComingAndGoing(t *testing.T) {
 func TestLoss(t *testing.T) {
 	netns.Need(t, "nft")
 	each(t, []mix{"c", "g", "cgg", "gcc"}, func(t *testing.T, m mix) {
+		t.Parallel()
 		// The loss must not cost so many tokens in a row that the ring breaks.
 		c := netns.New(t, netns.Options{Nodes: 3, Daemons: m.daemons(t, 3), TokenMS: 3000,
 			Totem: []netns.KV{{Key: "token_retransmits_before_loss_const", Value: "20"}}})
@@ -91,7 +92,7 @@ func TestLoss(t *testing.T) {
 			t.Skipf("skip: nft cannot drop at random here: %v: %s", err, out)
 		}
 		for _, r := range recs {
-			r.WaitDelivered(6000, 90*time.Second)
+			r.WaitDelivered(3000, 90*time.Second)
 		}
 		c.Node(2).Exec("nft", "delete", "table", "inet", "loss")
 		if now := c.WaitRing(formTimeout); now != ring {

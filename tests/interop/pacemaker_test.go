@@ -174,6 +174,7 @@ func TestPacemaker(t *testing.T) {
 	for nodes, mixes := range map[int][]mix{3: {"c", "g", "cg", "gc"}, 5: {"g", "cg"}} {
 		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
 			each(t, mixes, func(t *testing.T, m mix) {
+				t.Parallel()
 				pacemakerScenario(t, nodes, m)
 			})
 		})

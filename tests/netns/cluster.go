@@ -54,6 +54,9 @@ func New(t testing.TB, opt Options) *Cluster {
 		if _, err := os.Stat(d.Path); err != nil {
 			t.Skipf("skip: daemon %q: %v", d.Name, err)
 		}
+		if why := d.lacks(opt); why != "" {
+			t.Skip("skip: " + why)
+		}
 	}
 	dir, err := os.MkdirTemp("", "netns-")
 	if err != nil {
@@ -143,6 +146,7 @@ func (c *Cluster) addNode(id int, conf string) (*Node, error) {
 		}
 		for _, argv := range [][]string{
 			{"ip", "addr", "add", nodeIP(l, id).String() + "/16", "dev", ifname},
+			{"ip", "addr", "add", nodeIP6(l, id).String() + "/64", "dev", ifname, "nodad"},
 			{"ip", "link", "set", ifname, "up"},
 		} {
 			if out, err := n.Try(argv...); err != nil {

@@ -3,6 +3,7 @@
 package netns
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -28,6 +29,34 @@ func CDaemon() Daemon {
 		p = "/usr/sbin/corosync"
 	}
 	return Daemon{Name: "c", Path: p}
+}
+
+// lacks asks our daemon, by testing a configuration, whether it has the
+// transport of opt built in; it returns the reason if not.
+func (d Daemon) lacks(opt Options) string {
+	if d.Name != "go" || opt.Transport != Knet {
+		return ""
+	}
+	f, err := os.CreateTemp("", "netns-conf-")
+	if err != nil {
+		return err.Error()
+	}
+	defer os.Remove(f.Name())
+	// A node of this machine's own, so that nothing else is wrong with the file.
+	conf := "totem {\nversion: 2\ntransport: " + opt.Transport + "\n}\nlogging {\nto_stderr: yes\nto_syslog: no\n}\n" +
+		"nodelist {\nnode {\nring0_addr: 127.0.0.1\nnodeid: 1\nname: n1\n}\n}\n"
+	if _, err := f.WriteString(conf); err != nil {
+		return err.Error()
+	}
+	if err := f.Close(); err != nil {
+		return err.Error()
+	}
+	// What else may be wrong with it shows when it is started.
+	out, _ := exec.Command(d.Path, "-t", "-c", f.Name()).CombinedOutput()
+	if bytes.Contains(out, []byte("the transport is not part of this daemon")) {
+		return "our daemon has no transport " + opt.Transport
+	}
+	return ""
 }
 
 var builds struct {

@@ -92,6 +92,7 @@ func TestHistories(t *testing.T) {
 	for _, tr := range []string{UDPU, UDP, Knet} {
 		t.Run(tr, func(t *testing.T) {
 			eachDaemon(t, func(t *testing.T, d Daemon) {
+				t.Parallel()
 				c := New(t, Options{Nodes: 3, Transport: tr, Daemon: d})
 				c.Tour(Load{Rate: 300, Size: "64:4000"})
 			})

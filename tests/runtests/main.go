@@ -4,7 +4,9 @@
 //	runtests [-race] [-short] [-run RE] [package...]
 //
 // Packages whose tests build clusters run after the others and one at a time:
-// their timeouts are those of a real ring, and two cores are soon busy. The
+// their timeouts are those of a real ring, and two cores are soon busy. Within
+// such a package four tests run at a time, whatever the cores, because they
+// mostly wait for timeouts. The
 // last lines are the go command's own lines per package.
 package main
 
@@ -41,7 +43,7 @@ func main() {
 	race := flag.Bool("race", false, "with the race detector")
 	short := flag.Bool("short", false, "tell the tests to be short")
 	run := flag.String("run", "", "only tests that match")
-	timeout := flag.String("timeout", "25m", "bound for one package")
+	timeout := flag.String("timeout", "35m", "bound for one package")
 	flag.Parse()
 	pkgs := flag.Args()
 	if len(pkgs) == 0 {
@@ -76,7 +78,7 @@ func main() {
 		code = max(code, r.run(append(slices.Clone(args), many...)))
 	}
 	if len(single) > 0 {
-		code = max(code, r.run(append(append(slices.Clone(args), "-p", "1", "-count", "1"), single...)))
+		code = max(code, r.run(append(append(slices.Clone(args), "-p", "1", "-count", "1", "-parallel", "4"), single...)))
 	}
 	r.print()
 	os.Exit(code)
