@@ -27,13 +27,24 @@ func TestMixedRing(t *testing.T) {
 	})
 }
 
-// TestMixedTransports: the two orders of two nodes on the other transports.
+// TestMixedTransports: the two orders of two nodes on the other transports and addresses.
 func TestMixedTransports(t *testing.T) {
-	for _, tr := range []string{netns.UDP, netns.Knet} {
-		t.Run(tr, func(t *testing.T) {
+	kv := func(k, v string) netns.KV { return netns.KV{Key: k, Value: v} }
+	for _, tr := range []struct {
+		name string
+		opt  netns.Options
+	}{
+		{"udp", netns.Options{Transport: netns.UDP}},
+		{"udp_broadcast", netns.Options{Transport: netns.UDP, TotemText: "\tinterface {\n\t\tbroadcast: yes\n\t}\n"}},
+		{"udp_ipv6", netns.Options{Transport: netns.UDP, IPv6: true, Totem: []netns.KV{kv("ip_version", "ipv6")}}},
+		{"udpu_ipv6", netns.Options{Transport: netns.UDPU, IPv6: true, Totem: []netns.KV{kv("ip_version", "ipv6")}}},
+	} {
+		t.Run(tr.name, func(t *testing.T) {
 			each(t, []mix{"c", "cg", "gc"}, func(t *testing.T, m mix) {
 				t.Parallel()
-				c := netns.New(t, netns.Options{Nodes: 2, Transport: tr, Daemons: m.daemons(t, 2)})
+				opt := tr.opt
+				opt.Nodes, opt.Daemons = 2, m.daemons(t, 2)
+				c := netns.New(t, opt)
 				c.UpAndFormed(formTimeout)
 				c.RecordAll(netns.Load{Rate: 300, Size: "64:30000"})
 				c.WaitGroup(formTimeout)

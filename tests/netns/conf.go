@@ -30,11 +30,15 @@ type Options struct {
 	// TokenMS is totem.token in milliseconds. Zero means 1000; a negative value
 	// leaves the key out, so the daemon's default holds.
 	TokenMS int
+	// IPv6 makes the nodelist name the IPv6 addresses of the nodes.
+	IPv6 bool
 	// MTU of the nodes' interfaces in bytes; zero means the kernel's 1500.
 	MTU int
 	// Totem, Quorum and Logging are further keys of these sections. A key that
 	// the harness would write too replaces the harness's line.
 	Totem, Quorum, Logging []KV
+	// TotemText is put into the totem section as it is (an interface block).
+	TotemText string
 	// QuorumText is put into the quorum section as it is (a device block).
 	QuorumText string
 	// Tail is put after all sections as it is.
@@ -103,7 +107,7 @@ func (o Options) Conf() string {
 	if o.Transport == Knet {
 		totem = append(totem, KV{"crypto_cipher", "none"}, KV{"crypto_hash", "none"})
 	}
-	writeSection(&b, "totem", totem, o.Totem, "")
+	writeSection(&b, "totem", totem, o.Totem, o.TotemText)
 	writeSection(&b, "quorum", []KV{{"provider", "corosync_votequorum"}}, o.Quorum, o.QuorumText)
 	debug := "off"
 	if o.Debug {
@@ -117,7 +121,11 @@ func (o Options) Conf() string {
 	for id := 1; id <= o.Listed; id++ {
 		b.WriteString("\tnode {\n")
 		for l := 0; l < o.Links; l++ {
-			fmt.Fprintf(&b, "\t\tring%d_addr: %s\n", l, nodeIP(l, id))
+			ip := nodeIP(l, id)
+			if o.IPv6 {
+				ip = nodeIP6(l, id)
+			}
+			fmt.Fprintf(&b, "\t\tring%d_addr: %s\n", l, ip)
 		}
 		fmt.Fprintf(&b, "\t\tnodeid: %d\n\t\tname: n%d\n\t}\n", id, id)
 	}

@@ -107,3 +107,9 @@ func delLink(name string) {
 func nodeIP(link, id int) net.IP {
 	return net.IPv4(10, byte(77+link), byte(id/250), byte(id%250))
 }
+
+// nodeIP6 is the other address of node id on link: fd00:c0:<link>::<id>, prefix length 64.
+func nodeIP6(link, id int) net.IP {
+	ip := net.IP{0xfd, 0, 0, 0xc0, 0, byte(link), 14: byte(id >> 8), 15: byte(id)}
+	return ip
+}
