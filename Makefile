@@ -11,7 +11,6 @@ SYSCONFDIR  ?= /etc
 LOCALSTATEDIR ?= /var
 SYSTEMDDIR  ?= $(PREFIX)/lib/systemd/system
 BUILDDIR    ?= build
-VERSION     ?= $(shell git describe --tags --always 2>/dev/null || echo 3.1.7)
 INSTALL     ?= install
 
 # Programs are found, not listed: a new tool is a new directory.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -141,5 +142,29 @@ func TestWords(t *testing.T) {
 	}
 	if keys(new(bytes.Buffer), "nosuch") == nil {
 		t.Error("a section that is not there")
+	}
+}
+
+// The programs that show the pages have nothing to say about them.
+func TestPagesAreWellFormed(t *testing.T) {
+	files, _ := filepath.Glob(filepath.Join("..", "man", "*.[1-8]"))
+	if len(files) < 10 {
+		t.Fatalf("there are %d pages", len(files))
+	}
+	for _, tool := range [][]string{{"mandoc", "-Tlint"}, {"groff", "-ww", "-mdoc", "-Tutf8", "-z"}} {
+		t.Run(tool[0], func(t *testing.T) {
+			if _, err := exec.LookPath(tool[0]); err != nil {
+				t.Skipf("needs %s", tool[0])
+			}
+			for _, f := range files {
+				out, _ := exec.Command(tool[0], append(tool[1:], f)...).CombinedOutput()
+				for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+					// The pages refer to each other, and need not be installed here.
+					if line != "" && !strings.Contains(line, "mandoc.db") {
+						t.Error(line)
+					}
+				}
+			}
+		})
 	}
 }
