@@ -24,6 +24,7 @@ const (
 	exitRunning       = 18
 	exitNullRedirect  = 19
 	exitServiceEngine = 20
+	exitStoreRingID   = 21
 )
 
 // closeWait is how long the log may take to be written at exit.
@@ -37,7 +38,11 @@ func leave(sys *logsys.System, code int) int {
 		log.Noticef("Corosync Cluster Engine exiting normally")
 	} else {
 		_, file, line, _ := runtime.Caller(1)
-		log.Errorf("Corosync Cluster Engine exiting with status %d at %s:%d.", code, filepath.Base(file), line)
+		shown := code
+		if code == 255 {
+			shown = -1 // of a node that was killed, as the C daemon prints it
+		}
+		log.Errorf("Corosync Cluster Engine exiting with status %d at %s:%d.", shown, filepath.Base(file), line)
 	}
 	sys.Close(closeWait)
 	return code

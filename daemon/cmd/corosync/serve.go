@@ -87,6 +87,9 @@ func serve(sys *logsys.System, db *icmap.Map, cfg *config.Config, up *child) (co
 	})
 	if err != nil {
 		s.log.Errorf("%s", err)
+		if errors.Is(err, driver.ErrStore) {
+			return exitStoreRingID
+		}
 		s.log.Errorf("Can't initialize TOTEM layer")
 		return exitFatal
 	}

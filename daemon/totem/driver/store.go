@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -82,7 +83,7 @@ func (s *FileStore) Close() {
 func (s *FileStore) open() error {
 	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return fmt.Errorf("open the ring id file: %w", err)
+		return fileError{fmt.Sprintf("Couldn't create ringid file '%s'", s.path), err}
 	}
 	s.file = f
 	return nil
@@ -92,10 +93,35 @@ func (s *FileStore) write(seq uint64) error {
 	var b [seqSize]byte
 	binary.NativeEndian.PutUint64(b[:], seq)
 	if _, err := s.file.WriteAt(b[:], 0); err != nil {
-		return fmt.Errorf("write the ring id: %w", err)
+		return fileError{fmt.Sprintf("Couldn't write ringid file '%s'", s.path), err}
 	}
 	return nil
 }
+
+// fileError is an error of the system in the words of the C daemon: what failed, the reason, its number.
+type fileError struct {
+	what string
+	err  error
+}
+
+func (e fileError) Error() string { return e.what + ": " + reason(e.err) }
+func (e fileError) Unwrap() error { return e.err }
+
+// reason is strerror with the number of what lies beneath err.
+func reason(err error) string {
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		return err.Error()
+	}
+	s := errno.Error()
+	return fmt.Sprintf("%s%s (%d)", strings.ToUpper(s[:1]), s[1:], int(errno))
+}
+
+// storeError marks an error of the Store without adding to its text.
+type storeError struct{ err error }
+
+func (e storeError) Error() string   { return e.err.Error() }
+func (e storeError) Unwrap() []error { return []error{ErrStore, e.err} }
 
 // MemStore is a Store for tests and simulation. What it holds survives a simulated restart if the value does.
 type MemStore struct {
