@@ -28,9 +28,11 @@ const (
 	// SameSet: two processes that go together from one ring to the next have
 	// delivered the same messages in the first. There is one exception, which is
 	// the wire protocol's: a message that was handed over before the ring and
-	// whose first fragments went out in the sender's old ring is completed in
-	// the new one, but only by those who came with the sender; the others have
-	// no beginning of it and drop the rest (totempg, since corosync 1.0).
+	// whose first fragments went out in an old ring of the sender's is completed
+	// in this one, but only by those who have come with the sender ever since;
+	// the others have no beginning of it and drop the rest (totempg, since
+	// corosync 1.0). Several rings may lie between, when synchronisations are
+	// cut short.
 	SameSet Property = "same-set"
 	// OneRing: all that deliver a message do so in the same ring.
 	OneRing Property = "one-ring"
@@ -151,6 +153,7 @@ type track struct {
 	ringOf   []int         // event -> index into segs
 	viewOf   []int         // event -> index of the View event in force, -1 before the first
 	delivers []int         // indices of deliveries
+	joined   int           // index of the first View that holds the process, -1 without one
 	pos      map[MsgID]int // message -> index of its first delivery
 }
 
@@ -165,7 +168,7 @@ type segment struct {
 }
 
 func newTrack(p *Process) *track {
-	t := &track{Process: p.untilLeft(), pos: map[MsgID]int{}}
+	t := &track{Process: p.untilLeft(), pos: map[MsgID]int{}, joined: -1}
 	p = t.Process
 	t.ringOf, t.viewOf = make([]int, len(p.Events)), make([]int, len(p.Events))
 	seg, view := segment{ends: true}, -1
@@ -186,6 +189,9 @@ func newTrack(p *Process) *track {
 		}
 		if e.Kind == View {
 			view = i
+			if t.joined < 0 && has(e.Members, p.ID) {
+				t.joined = i
+			}
 		}
 		if e.Kind == Deliver {
 			t.delivers = append(t.delivers, i)

@@ -189,6 +189,9 @@ func (c *checker) samePair(p, q *track, sp, sq segment) {
 	if p.reused(q.ID, pf, pt) || q.reused(p.ID, qf, qt) {
 		return // as in sameSet, of a process that did not live to see this ring
 	}
+	if p.joined < 0 || p.joined >= pt || q.joined < 0 || q.joined >= qt {
+		return // one was told of the ring, but was not in the group yet
+	}
 	switch {
 	case !sp.ends && !sq.ends && sp.next == sq.next:
 	case sp.ends && sq.ends && p.Live() && q.Live() && c.opt.Settled:
@@ -209,9 +212,7 @@ func (c *checker) samePair(p, q *track, sp, sq segment) {
 		qf = max(qf, q.entered(q.ID, qf, qt))
 	}
 	dp, dq := p.deliveriesIn(pf, pt), q.deliveriesIn(qf, qt)
-	if sp.prev != sq.prev {
-		dp, dq = c.completed(p, q, sp, dp), c.completed(q, p, sq, dq)
-	}
+	dp, dq = c.completed(p, q, sp, dp), c.completed(q, p, sq, dq)
 	for k := 0; k < len(dp) || k < len(dq); k++ {
 		switch {
 		case k >= len(dq):
@@ -228,7 +229,7 @@ func (c *checker) samePair(p, q *track, sp, sq segment) {
 }
 
 // completed is the deliveries of t in s without those that only the companions
-// of the sender can have completed, and that o, from another ring, lacks.
+// of the sender can have completed, and that o, which was elsewhere, lacks.
 func (c *checker) completed(t, o *track, s segment, delivered []int) []int {
 	var out []int
 	first := map[uint64]bool{} // by incarnation: past the first message in this ring
@@ -236,7 +237,7 @@ func (c *checker) completed(t, o *track, s segment, delivered []int) []int {
 		m := t.Events[i].Msg
 		from, known := c.sends[m]
 		_, there := o.pos[m]
-		if !first[m.Incarnation] && !there && known && from.t.segs[from.t.ringOf[from.i]].ring != s.ring {
+		if !first[m.Incarnation] && !there && known && o.missed(from.t, from.t.ringOf[from.i], s.ring) {
 			first[m.Incarnation] = true
 			continue
 		}
@@ -244,6 +245,21 @@ func (c *checker) completed(t, o *track, s segment, delivered []int) []int {
 		out = append(out, i)
 	}
 	return out
+}
+
+// missed says whether t was not with the sender in one of the rings that the
+// sender went through from its segment first on until the ring given.
+func (t *track) missed(sender *track, first int, until RingID) bool {
+	for _, s := range sender.segs[first:] {
+		if s.ring == until {
+			return false
+		}
+		if !slices.ContainsFunc(t.segs, func(x segment) bool { return x.ring == s.ring }) {
+			return true
+		}
+	}
+	// The sender did not live to see that ring, and its node may have been in others.
+	return true
 }
 
 // sameView compares ring and view of the deliveries of one message.
