@@ -16,7 +16,8 @@ type syncState struct {
 	ring    totem.RingID
 	members []totem.NodeID // of the ring being synchronised
 	old     []totem.NodeID // as last activated
-	left    []totem.NodeID // of old, did not come along
+	left    []totem.NodeID // of old, did not come along, or not all the way
+	pending bool           // left is of a synchronisation that was not activated
 
 	downlistSent, joinlistSent bool
 
@@ -46,10 +47,15 @@ func (e *Engine) SyncInit(transitional, members []totem.NodeID, ring totem.RingI
 	s.members = append(s.members[:0], members...)
 	s.downlistSent, s.joinlistSent = false, false
 	s.collected, s.gone = nil, nil
-	// A node that left and came back since the last activation is in left and among the members.
-	s.left = s.left[:0]
+	// A node that left and came back since the last activation is in left and among the members. It stays there when the
+	// synchronisation of a ring is cut short by the next ring, to which it comes along: what was delivered meanwhile on its
+	// side is not known here. 3.1 forgets it, and then messages are missing without a change of the membership.
+	if !s.pending {
+		s.left = s.left[:0]
+	}
+	s.pending = true
 	for _, id := range s.old {
-		if !slices.Contains(transitional, id) {
+		if !slices.Contains(transitional, id) && !slices.Contains(s.left, id) {
 			s.left = append(s.left, id)
 		}
 	}
@@ -86,7 +92,7 @@ func (e *Engine) SyncProcess() (done bool) {
 // SyncActivate makes the new membership count.
 func (e *Engine) SyncActivate() {
 	s := &e.sync
-	s.old = append(s.old[:0], s.members...)
+	s.old, s.pending = append(s.old[:0], s.members...), false
 	e.removeLeftNodes()
 	e.addCollected()
 	e.removeZombies()
