@@ -365,6 +365,7 @@ func (m *member) totem(msg []byte) error {
 	if err != nil {
 		return err
 	}
+	m.c.log(m.h, "totem", "%d in %d.%x %v", m.pid, e.RingID.NodeID, e.RingID.Seq, e.Members)
 	m.record(history.Event{Kind: history.Ring, Ring: history.RingID{Node: e.RingID.NodeID, Seq: e.RingID.Seq}, Nodes: e.Members})
 	return nil
 }
