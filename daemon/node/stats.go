@@ -37,20 +37,20 @@ func (n *Node) watchSchedule() {
 		wall = time.Now
 	}
 	last := n.env.Turns.Now()
+	token := n.config.Totem.Token() // when the alarm was set: a reload changes it
 	var alarm clock.Alarm
 	alarm = n.env.Turns.NewAlarm(func() {
 		now := n.env.Turns.Now()
-		token := n.config.Totem.Token()
 		if limit := time.Duration(late * float64(token)); now.Sub(last) > limit {
 			delay := now.Sub(last)
 			n.log.Warningf("Corosync main process was not scheduled (@%d) for %.4f ms (threshold is %.4f ms). Consider token timeout increase.",
 				wall().UnixMilli(), millis(delay), millis(limit))
 			n.stats.ScheduleMiss(wall(), delay)
 		}
-		last = now
+		last, token = now, n.config.Totem.Token()
 		alarm.Set(now.Add(token / 3))
 	})
-	alarm.Set(last.Add(n.config.Totem.Token() / 3))
+	alarm.Set(last.Add(token / 3))
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
