@@ -3,6 +3,7 @@ package ipcserver
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -39,7 +40,9 @@ type conn struct {
 	readerFD int
 
 	throttled bool          // out is long: no requests
+	oneMore   bool          // out is long, but one request may pass
 	progress  clock.Instant // while throttled: when the client was last seen to read, or let go on
+	patience  time.Duration // while throttled: how long it may read nothing
 
 	procname                 string
 	sent                     uint32 // events since the queue was last empty
@@ -92,7 +95,14 @@ func (c *conn) ready(events uint32) {
 // serve reads one batch of requests.
 func (c *conn) serve() {
 	c.later = false
-	_, err := c.link.ReadRequests(max(c.e.batch, 1), c.handle)
+	limit := max(c.e.batch, 1)
+	if c.oneMore {
+		limit = 1
+	}
+	n, err := c.link.ReadRequests(limit, c.handle)
+	if c.oneMore && n > 0 {
+		c.throttle()
+	}
 	switch {
 	case err != nil && !isTemporary(err):
 		c.Close()
@@ -181,10 +191,9 @@ func (c *conn) enqueue(parts [][]byte) {
 		return
 	}
 	c.out.push(parts)
-	if c.out.bytes >= throttleBytes && !c.throttled {
-		c.throttled = true
-		c.progress = s.cfg.Loop.Now()
-		c.updateFlow()
+	if c.out.bytes >= throttleBytes && !c.throttled && !c.oneMore {
+		c.patience = throttleFirst
+		c.throttle()
 	}
 	if !c.queueing {
 		c.queueing = true
@@ -194,20 +203,33 @@ func (c *conn) enqueue(parts [][]byte) {
 	}
 }
 
-// relieve ends the throttling of a client that has caught up, or that does not read at all. read says that it has read
-// something.
+// throttle holds up the requests of a client whose events pile up.
+func (c *conn) throttle() {
+	c.throttled, c.oneMore = true, false
+	c.progress = c.server.cfg.Loop.Now()
+	c.updateFlow()
+}
+
+// relieve ends the throttling of a client that has caught up, or lets one request of a client pass that does not read at
+// all. read says that it has read something.
 func (c *conn) relieve(read bool) {
-	if !c.throttled {
+	if !c.throttled && !c.oneMore {
 		return
 	}
 	now := c.server.cfg.Loop.Now()
 	switch {
-	case c.out.bytes <= throttleBytes/2, !read && now.Sub(c.progress) >= throttleMost:
-		c.throttled = false
+	case c.out.bytes <= throttleBytes/2:
+		c.throttled, c.oneMore = false, false
 		c.updateFlow()
 		c.server.retry = true
 	case read:
 		c.progress = now
+		c.patience = throttleFirst
+	case c.throttled && now.Sub(c.progress) >= c.patience:
+		c.patience = min(2*c.patience, throttleLast)
+		c.throttled, c.oneMore = false, true
+		c.updateFlow()
+		c.server.retry = true
 	}
 }
 

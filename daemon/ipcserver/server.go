@@ -22,9 +22,10 @@ const (
 	// A client with throttleBytes of waiting events gets no more requests through until half of them are read. So one that
 	// sends faster than it reads is slowed down, and its queue stays short.
 	throttleBytes = 4 << 20
-	// throttleMost bounds how long that lasts if the client reads nothing at all: one that sends until it may not, and
-	// reads only then, must not be stuck for ever. It goes on by a batch of requests each time.
-	throttleMost = 20 * time.Millisecond
+	// If it reads nothing at all it is let go on by one request after throttleFirst, and then ever later up to throttleLast:
+	// one that sends until it may not, and reads only then, must not be stuck for ever.
+	throttleFirst = 20 * time.Millisecond
+	throttleLast  = 640 * time.Millisecond
 	// maxPending bounds the clients in their handshake; the oldest makes room.
 	maxPending = 256
 	// pendingTimeout is how long a handshake may take. The protocol has no limit.
