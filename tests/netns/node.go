@@ -179,14 +179,14 @@ func (n *Node) Kill() {
 func (n *Node) Pause() {
 	n.c.t.Helper()
 	n.c.logf("%s: SIGSTOP", n.Name)
-	n.proc.Signal(unix.SIGSTOP)
+	n.proc.Stop()
 }
 
 // Resume continues a daemon after Pause.
 func (n *Node) Resume() {
 	n.c.t.Helper()
 	n.c.logf("%s: SIGCONT", n.Name)
-	n.proc.resume()
+	n.proc.Continue()
 }
 
 // PowerOff kills every process of the node at once, as a crash of the machine

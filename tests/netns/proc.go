@@ -159,6 +159,12 @@ func (p *Proc) Signal(s syscall.Signal) {
 	}
 }
 
+// Stop stops the program's execution until Continue.
+func (p *Proc) Stop() { p.Signal(unix.SIGSTOP) }
+
+// Continue ends Stop.
+func (p *Proc) Continue() { p.resume() }
+
 // resume continues the program and nsenter, which stops itself when its child
 // is stopped and would never reap it.
 func (p *Proc) resume() {
