@@ -110,7 +110,7 @@ func New(c *config.Config, db *icmap.Map, env Env) (*Node, error) {
 	if err := n.openTransport(); err != nil {
 		return nil, err
 	}
-	n.logParameters(env.Logs.Logger("TOTEM"))
+	n.logParameters(env.Logs.Logger("TOTEM"), c)
 	var err error
 	n.driver, err = driver.New(driver.Config{
 		SRP: n.protocol(c), Members: members(c), Loop: env.Turns, Transport: n.transport, Store: env.Store, Rand: env.Rand,
@@ -317,9 +317,12 @@ func (n *Node) flushMap() {
 
 // apply puts a reloaded configuration into the running totem.
 func (n *Node) apply(next *config.Config) error {
+	log := n.env.Logs.Logger("TOTEM")
+	log.Debugf("Configuration reloaded. Dumping actual totem config.")
+	n.logParameters(log, next)
 	for i := range next.Links {
 		if next.Links[i].Configured {
-			n.env.Logs.Logger("TOTEM").Infof("Configuring link %d", i)
+			log.Infof("Configuring link %d", i)
 		}
 	}
 	if err := n.driver.SetMembers(members(next)); err != nil {

@@ -36,16 +36,27 @@ func (n *Node) protocol(c *config.Config) srp.Config {
 	}
 }
 
-// logParameters logs the protocol parameters as 3.1 does at start, for whoever compares nodes.
-func (n *Node) logParameters(log logsys.Logger) {
-	t := &n.config.Totem
+// logParameters logs the protocol parameters of c as 3.1 does at start and after a reload, for whoever compares nodes.
+func (n *Node) logParameters(log logsys.Logger, c *config.Config) {
+	t := &c.Totem
+	log.Debugf("Token Timeout (%d ms) retransmit timeout (%d ms)", t.TokenMs, t.TokenRetransmitMs)
+	if t.TokenWarningPct > 0 {
+		late := t.TokenWarning().Milliseconds()
+		log.Debugf("Token warning every %d ms (%d%% of Token Timeout)", late, t.TokenWarningPct)
+		if late < int64(t.TokenRetransmitMs) {
+			log.Debugf("The token warning interval (%d ms) is less than the token retransmit timeout (%d ms) "+
+				"which can lead to spurious token warnings. Consider increasing the token_warning parameter.",
+				late, t.TokenRetransmitMs)
+		}
+	} else {
+		log.Debugf("Token warnings disabled")
+	}
 	for _, line := range []string{
-		fmt.Sprintf("Token Timeout (%d ms) retransmit timeout (%d ms)", t.TokenMs, t.TokenRetransmitMs),
 		fmt.Sprintf("token hold (%d ms) retransmits before loss (%d retrans)", t.HoldMs, t.TokenRetransmits),
 		fmt.Sprintf("join (%d ms) send_join (%d ms) consensus (%d ms) merge (%d ms)",
 			t.JoinMs, t.SendJoinMs, t.ConsensusMs, t.MergeMs),
 		fmt.Sprintf("downcheck (%d ms) fail to recv const (%d msgs)", t.DowncheckMs, t.FailRecvRotations),
-		fmt.Sprintf("seqno unchanged const (%d rotations) Maximum network MTU %d", t.SeqnoUnchanged, frameMTU(n.config)),
+		fmt.Sprintf("seqno unchanged const (%d rotations) Maximum network MTU %d", t.SeqnoUnchanged, frameMTU(c)),
 		fmt.Sprintf("window size per rotation (%d messages) maximum messages per rotation (%d messages)",
 			t.WindowMsgs, t.MaxMsgs),
 		fmt.Sprintf("missed count const (%d messages)", t.MissCount),

@@ -134,7 +134,6 @@ func New(cfg Config, rnd *rand.Rand, log Logger, src Source) *Machine {
 	m.regular.init(&m.pool, m.startSeq.Next())
 	m.recovery.init(&m.pool, m.startSeq.Next())
 	m.timers.stopAll()
-	m.logParameters()
 	if n := cfg.HeartbeatFailuresAllowed; n > 0 {
 		m.heartbeat = time.Duration(n)*cfg.TokenRetransmit + cfg.MaxNetworkDelay
 		if m.heartbeat >= cfg.Token {
@@ -145,25 +144,6 @@ func New(cfg Config, rnd *rand.Rand, log Logger, src Source) *Machine {
 		}
 	}
 	return m
-}
-
-// logParameters tells what the node works with; support cases start with these lines.
-func (m *Machine) logParameters() {
-	c := &m.cfg
-	ms := time.Duration.Milliseconds
-	m.log.Debugf("Token Timeout (%d ms) retransmit timeout (%d ms)", ms(c.Token), ms(c.TokenRetransmit))
-	if c.TokenWarning > 0 {
-		m.log.Debugf("Token warning every %d ms (%d%% of Token Timeout)", ms(m.warningInterval()), c.TokenWarning)
-	} else {
-		m.log.Debugf("Token warnings disabled")
-	}
-	m.log.Debugf("token hold (%d ms) join (%d ms) send_join (%d ms) consensus (%d ms) merge (%d ms)",
-		ms(c.Hold), ms(c.Join), ms(c.SendJoin), ms(c.Consensus), ms(c.Merge))
-	m.log.Debugf("fail to recv const (%d msgs) seqno unchanged const (%d rotations) Maximum network MTU %d",
-		c.FailRecvConst, c.SeqnoUnchangedConst, c.NetMTU)
-	m.log.Debugf("window size per rotation (%d messages) maximum messages per rotation (%d messages) missed count const (%d messages)",
-		c.WindowSize, c.MaxMessages, c.MissCountConst)
-	m.log.Debugf("heartbeat_failures_allowed (%d) max_network_delay (%d ms)", c.HeartbeatFailuresAllowed, ms(c.MaxNetworkDelay))
 }
 
 // normalize brings values that the machine could not work with into their range. The configuration has been checked before;
