@@ -5,33 +5,46 @@ import (
 	"slices"
 )
 
-// blockBytes is the size of the pieces of memory that queues are made of. A larger message gets a piece of its own.
-const blockBytes = 256 << 10
+// blockBytes is the size of the pieces of memory that queues are made of. A message larger than that gets one of largeBytes
+// to itself, which is as large as messages of groups become; if it is larger still, one made for it.
+const (
+	blockBytes = 256 << 10
+	largeBytes = 1<<20 + 64<<10
+)
 
-// spareBlocks is how many pieces are kept for the next queue.
-const spareBlocks = 8
+// spareBlocks and spareLarge are how many pieces are kept for the next queue: what the queue of one client fills before it
+// is throttled, and once more for what was on its way then. So a client that is fast enough to be throttled again and again
+// makes no work for the collector.
+const (
+	spareBlocks = 2 * throttleBytes / blockBytes
+	spareLarge  = 2 * throttleBytes / (1 << 20)
+)
 
 // lengthBytes precede each message in a block.
 const lengthBytes = 4
 
 // pool keeps blocks that are not in use.
-type pool struct{ spare [][]byte }
+type pool struct{ spare, large [][]byte }
 
 func (p *pool) get(n int) []byte {
+	list, size := &p.spare, blockBytes
 	if n > blockBytes {
-		return make([]byte, 0, n)
+		list, size = &p.large, max(n, largeBytes)
 	}
-	if k := len(p.spare); k > 0 {
-		b := p.spare[k-1]
-		p.spare = p.spare[:k-1]
+	if k := len(*list); k > 0 && size <= largeBytes {
+		b := (*list)[k-1]
+		*list = (*list)[:k-1]
 		return b
 	}
-	return make([]byte, 0, blockBytes)
+	return make([]byte, 0, size)
 }
 
 func (p *pool) put(b []byte) {
-	if cap(b) == blockBytes && len(p.spare) < spareBlocks {
+	switch {
+	case cap(b) == blockBytes && len(p.spare) < spareBlocks:
 		p.spare = append(p.spare, b[:0])
+	case cap(b) == largeBytes && len(p.large) < spareLarge:
+		p.large = append(p.large, b[:0])
 	}
 }
 
