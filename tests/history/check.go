@@ -36,7 +36,9 @@ const (
 	SameSet Property = "same-set"
 	// OneRing: all that deliver a message do so in the same ring.
 	OneRing Property = "one-ring"
-	// SameView: all that deliver a message do so with the same view.
+	// SameView: all that deliver a message and go on together do so with the
+	// same view. Who does not may have delivered it in its transitional
+	// configuration, after changes of the group that it has not received.
 	SameView Property = "same-view"
 	// ViewArithmetic: each view is the one before, less who left, with who
 	// joined; it holds the process itself, every sender, and only nodes of the ring.

@@ -16,6 +16,8 @@ type watcher struct {
 	last ipcmsg.QuorumV1QuorumEvent
 	seen bool
 	at   clock.Instant
+	// lowest is the lowest node of the last view with a majority.
+	lowest uint32
 }
 
 func (p *proc) watchQuorum() {
@@ -55,21 +57,22 @@ func (w *watcher) event(msg []byte) {
 func (w *watcher) closed(string) { w.p.watcher = nil }
 
 // judgeQuorum compares what a node says to the arithmetic of votes: each node has one, all nodes are expected.
+//
+// The tie breaker follows 3.1: half of the votes are enough with the lowest node of the last membership that had a majority.
+// That is no fixed node. When {3 4 5} of six lose 5, the rest holds its own lowest node, and when 5 then comes to {1 2},
+// these hold theirs: 3.1 has two quorate partitions there, and so have we, for nodes of both kinds must agree.
 func (c *Cluster) judgeQuorum(w *watcher) {
 	n, v := len(c.hosts), len(w.last.View)
 	if !slices.Contains(w.last.View, uint32(w.p.h.id)) {
 		c.violate("quorum", "%v: the view %v does not hold the node itself", w.p.h, w.last.View)
+		return
 	}
 	majority := 2*v > n
-	half := 2*v == n
-	switch {
-	case w.last.Quorate && !majority && !(half && c.Plan.AutoTieBreaker && w.last.View[0] == 1):
+	tie := 2*v == n && c.Plan.AutoTieBreaker && slices.Contains(w.last.View, w.lowest)
+	if w.last.Quorate && !majority && !tie {
 		c.violate("quorum", "%v: quorate with %v of %d nodes", w.p.h, w.last.View, n)
-	case !w.last.Quorate && majority && !c.Plan.WaitForAll && c.settledSince(w):
-		c.violate("quorum", "%v: not quorate with %v of %d nodes", w.p.h, w.last.View, n)
+	}
+	if w.last.Quorate && majority {
+		w.lowest = w.last.View[0]
 	}
 }
-
-// settledSince says whether the node has told its state before in this ring: the first event may come before the votes
-// of the others are known.
-func (c *Cluster) settledSince(w *watcher) bool { return false }
