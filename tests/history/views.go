@@ -204,9 +204,9 @@ func (c *checker) samePair(p, q *track, sp, sq segment) {
 			return // they met again there
 		}
 	case sp.ends && sq.ends && p.Live() && q.Live() && c.opt.Settled:
-	case sp.ends && p.Left() && has(q.members(qt-1), p.ID) == false && q.gone(p.ID, qf, qt) >= 0:
+	case sp.ends && p.Left() && c.saw(q, p, sq):
 		qt = q.gone(p.ID, qf, qt)
-	case sq.ends && q.Left() && has(p.members(pt-1), q.ID) == false && p.gone(q.ID, pf, pt) >= 0:
+	case sq.ends && q.Left() && c.saw(p, q, sp):
 		pt = p.gone(q.ID, pf, pt)
 	default:
 		return // they did not go on together, or the end is unknown
@@ -254,6 +254,21 @@ func (c *checker) completed(t, o *track, s segment, delivered []int) []int {
 		out = append(out, i)
 	}
 	return out
+}
+
+// saw says whether t was with o when o left the group in order, in segment s of
+// t: that is the last ring, or another process of that node stayed with t until
+// the end of it. Otherwise o may have left in the transitional configuration of
+// its node, where changes and messages of the ring were missing.
+func (c *checker) saw(t, o *track, s segment) bool {
+	last := t.members(s.to - 1)
+	if has(last, o.ID) || t.gone(o.ID, s.from, s.to) < 0 {
+		return false
+	}
+	if s.ends {
+		return t.Live() && c.opt.Settled
+	}
+	return t.ID.Node == o.ID.Node || slices.ContainsFunc(last, func(m Member) bool { return m.Node == o.ID.Node })
 }
 
 // missed says whether t was not with the sender all the way from the sender's
