@@ -31,6 +31,7 @@ PKG_ARCH    ?= $(shell $(GO) env GOARCH)
 RPM_ISA     ?= $(or $(patsubst amd64,x86-64,$(filter amd64,$(PKG_ARCH))),$(patsubst arm64,aarch-64,$(filter arm64,$(PKG_ARCH))),$(PKG_ARCH))
 
 export CGO_ENABLED ?= 0
+export SEEDS SEED FIRST LOG
 
 .PHONY: all build test race fuzz sim netns interop bench lint install demo package clean help
 
@@ -55,8 +56,8 @@ fuzz: ## each fuzz target for FUZZTIME (default 10s)
 	    $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
 	  done; done
 
-sim: ## simulated clusters (tests/sim); SEED=n repeats one run
-	@if [ -d tests/sim ]; then echo "$(GO) test -count=1 ./tests/sim"; $(GO) test -count=1 ./tests/sim; else echo "make sim: the tree has no tests/sim"; exit 1; fi
+sim: ## simulated clusters: SEEDS=n of them from FIRST on, or SEED=x with its log (LOG=debug: what the daemons log too)
+	$(GO) test -count=1 -timeout 0 -v -run 'TestSim$$' ./tests/sim
 
 netns: ## real daemons in network namespaces (root or user namespaces)
 	$(GO) run ./tests/runtests ./tests/netns

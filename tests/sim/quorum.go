@@ -16,8 +16,6 @@ type watcher struct {
 	last ipcmsg.QuorumV1QuorumEvent
 	seen bool
 	at   clock.Instant
-	// lowest is the lowest node of the last view with a majority.
-	lowest uint32
 }
 
 func (p *proc) watchQuorum() {
@@ -60,7 +58,8 @@ func (w *watcher) closed(string) { w.p.watcher = nil }
 //
 // The tie breaker follows 3.1: half of the votes are enough with the lowest node of the last membership that had a majority.
 // That is no fixed node. When {3 4 5} of six lose 5, the rest holds its own lowest node, and when 5 then comes to {1 2},
-// these hold theirs: 3.1 has two quorate partitions there, and so have we, for nodes of both kinds must agree.
+// these hold theirs: 3.1 has two quorate partitions there, and so have we, for nodes of both kinds must agree. What a node
+// takes for that membership it need not have told anybody, so that only the number of votes is looked at.
 func (c *Cluster) judgeQuorum(w *watcher) {
 	n, v := len(c.hosts), len(w.last.View)
 	if !slices.Contains(w.last.View, uint32(w.p.h.id)) {
@@ -68,11 +67,8 @@ func (c *Cluster) judgeQuorum(w *watcher) {
 		return
 	}
 	majority := 2*v > n
-	tie := 2*v == n && c.Plan.AutoTieBreaker && slices.Contains(w.last.View, w.lowest)
+	tie := 2*v == n && c.Plan.AutoTieBreaker
 	if w.last.Quorate && !majority && !tie {
 		c.violate("quorum", "%v: quorate with %v of %d nodes", w.p.h, w.last.View, n)
-	}
-	if w.last.Quorate && majority {
-		w.lowest = w.last.View[0]
 	}
 }

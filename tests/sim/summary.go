@@ -53,7 +53,7 @@ func (s *Summary) Table(real time.Duration) string {
 	line("seeds", "%d", s.Seeds)
 	line("simulated hours", "%.2f", s.Simulated.Hours())
 	if real > 0 {
-		line("times real time", "%.0f", float64(s.Simulated)/float64(real))
+		line("simulated per CPU second", "%.0f s", float64(s.Simulated)/float64(real))
 	}
 	line("configurations installed", "%d", s.Rings)
 	line("messages sent", "%d", s.Sent)
