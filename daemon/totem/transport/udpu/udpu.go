@@ -207,40 +207,55 @@ func (t *Transport) CheckInterfaces() {
 	}
 }
 
-// Send sends packets: multicasts to each member, unicasts to theirs. The member that a unicast behind multicasts is for
-// gets these last, so that both reach it together and wake it once.
+// Send sends packets: multicasts to each member, unicasts to theirs. A unicast behind multicasts, which is the token, goes
+// together with these to the member that it is for, and that one comes last: a short frame may end a message of several
+// segments, so both cost one passage through the network stack, and wake the receiver once.
 func (t *Transport) Send(batch []transport.Packet) {
 	if t.fd < 0 || len(t.peers) == 0 {
 		return
 	}
 	t.tx.Begin()
 	for i := 0; i < len(batch); {
-		t.tx.NewRun()
 		if to := batch[i].To; to != 0 {
 			if a := t.peer(to); a != nil {
+				t.tx.NewRun()
 				t.tx.Frame(batch[i].Frame)
 				t.tx.To(a)
 			}
 			i++
 			continue
 		}
-		for ; i < len(batch) && batch[i].To == 0; i++ {
-			t.tx.Frame(batch[i].Frame)
+		first := i
+		for i < len(batch) && batch[i].To == 0 {
+			i++
 		}
 		var last *dgram.Addr
 		if i < len(batch) {
 			last = t.peer(batch[i].To)
 		}
-		for k := range t.peers {
-			if a := t.peers[k].addr; a != last {
-				t.tx.To(a)
+		if last == nil || len(t.peers) > 1 {
+			t.run(batch[first:i])
+			for k := range t.peers {
+				if a := t.peers[k].addr; a != last {
+					t.tx.To(a)
+				}
 			}
 		}
 		if last != nil {
+			i++
+			t.run(batch[first:i])
 			t.tx.To(last)
 		}
 	}
 	t.tx.Flush(t.fd)
+}
+
+// run starts a run of frames.
+func (t *Transport) run(packets []transport.Packet) {
+	t.tx.NewRun()
+	for k := range packets {
+		t.tx.Frame(packets[k].Frame)
+	}
 }
 
 func (t *Transport) peer(id totem.NodeID) *dgram.Addr {
