@@ -191,6 +191,7 @@ func (n *Node) newRouter() {
 		n.ipc = ipcserver.New(ipcserver.Config{
 			Loop: n.env.Loop, Router: n.router, DB: n.db, Log: n.env.Logs.Logger("QB"),
 			Sockets: n.config.System.IPCType == "socket",
+			OnConn:  func(bool, string) { n.stats.KeysChanged() },
 		})
 	}
 }

@@ -209,6 +209,8 @@ type StatsMap interface {
 	Keys(prefix string) []string
 	// Set handles a write of a client to the map: only the clear keys are writable. It reports whether the key is one.
 	Set(key string) bool
+	// OnKeys has fn called, on the owner goroutine, each time keys may have come or gone. There is one fn.
+	OnKeys(fn func())
 }
 
 // Ring is what the service layer needs of totem. daemon/totem/driver implements it.

@@ -15,6 +15,7 @@ type Registry struct {
 	sources []*source
 	clears  []clear
 	misses  scheduleMisses
+	onKeys  func()
 	out     Out // reused: Get is called once per key
 }
 
@@ -49,6 +50,19 @@ func (r *Registry) Register(prefix string, read Reader) (unregister func()) {
 		if i := slices.Index(r.sources, s); i >= 0 {
 			r.sources = slices.Delete(r.sources, i, i+1)
 		}
+	}
+}
+
+// OnKeys has fn called by each KeysChanged. There is one fn: a later one
+// replaces it, nil ends it.
+func (r *Registry) OnKeys(fn func()) { r.onKeys = fn }
+
+// KeysChanged is called by the owner of a reader that emits other keys from now
+// on, for each key by itself: who watches wants to see also what comes and goes
+// between two turns.
+func (r *Registry) KeysChanged() {
+	if r.onKeys != nil {
+		r.onKeys()
 	}
 }
 

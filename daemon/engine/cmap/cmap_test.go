@@ -31,6 +31,11 @@ func (s fakeStats) Keys(prefix string) (list []string) {
 	return list
 }
 
+// OnKeys keeps fn apart: the map is replaced after the engine was made.
+func (s fakeStats) OnKeys(fn func()) { onKeys = fn }
+
+var onKeys func()
+
 func (s fakeStats) Set(key string) bool { return key == "stats.clear.all" }
 
 // testClient is a connection with the requests of this service.
@@ -467,6 +472,12 @@ func TestStatsTracking(t *testing.T) {
 	stats["stats.b.x"] = icmap.Uint32(2)
 	clock.Advance(1500 * time.Millisecond)
 	c.wantEvents("came and changed", "1 4 stats.a.y 7 was 7", "2 2 stats.b.x 2 was 2")
+	// What the owner of the keys announces is told at once, however short it lasts.
+	stats["stats.a.z"] = icmap.Uint32(8)
+	onKeys()
+	delete(stats, "stats.a.z")
+	onKeys()
+	c.wantEvents("came and went", "1 4 stats.a.z 8 was 8", "1 1 stats.a.z ")
 	stats["stats.b.x"] = icmap.Uint32(3)
 	delete(stats, "stats.a.x")
 	clock.Advance(1500 * time.Millisecond)

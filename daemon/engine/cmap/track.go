@@ -105,6 +105,7 @@ func (e *Engine) trackStats(t *tracker) cserr.Error {
 			return cserr.NotSupported
 		}
 		t.keys = make(map[string]struct{})
+		e.api.Host().Stats().OnKeys(e.statsKeysChanged)
 		for _, k := range e.api.Host().Stats().Keys(t.key) {
 			t.keys[k] = struct{}{}
 		}
@@ -139,6 +140,20 @@ func (e *Engine) pollStats() {
 	}
 	if e.statsPoll != nil {
 		e.statsPoll = e.api.After(statsTick, e.pollStats)
+	}
+}
+
+// statsKeysChanged reports at once what has come or gone: a connection may not last until the next poll.
+func (e *Engine) statsKeysChanged() {
+	for cl := range e.clients {
+		if !cl.stats {
+			continue
+		}
+		for _, h := range slices.Sorted(maps.Keys(cl.trackers)) {
+			if t := cl.trackers[h]; t.prefix() {
+				e.pollPrefix(t)
+			}
+		}
 	}
 }
 
