@@ -11,22 +11,46 @@ import (
 	"github.com/corosync-go/corosync/tests/history"
 )
 
-// Three nodes under load; n2's own interface goes down and comes back, by hand:
+// eachRing runs f with three nodes of one kind and of both.
+func eachRing(t *testing.T, f func(t *testing.T, daemons []Daemon)) {
+	for _, mix := range []string{"ccc", "ggg", "cgc", "gcg"} {
+		t.Run(mix, func(t *testing.T) {
+			Need(t, "corosync-quorumtool", "corosync-cfgtool", "corosync-cmapctl")
+			var ds []Daemon
+			for _, k := range mix {
+				if k == 'c' {
+					ds = append(ds, CDaemon())
+				} else {
+					ds = append(ds, GoDaemon(t))
+				}
+			}
+			f(t, ds)
+		})
+	}
+}
+
+// Three nodes under load; n2's own interface goes down and comes back, or loses
+// its address and gets it again, by hand:
 //
 //	n1 ---- br ---- n3
 //	         |
 //	        n2 (eth0 down, up)
 func TestInterfaceDown(t *testing.T) {
-	eachDaemon(t, func(t *testing.T, d Daemon) {
-		c := New(t, Options{Nodes: 3, Daemon: d})
+	eachRing(t, func(t *testing.T, ds []Daemon) {
+		c := New(t, Options{Nodes: 3, Daemons: ds})
 		c.UpAndFormed(formTimeout)
 		c.RecordAll(Load{Rate: 200, Size: "64:4000", Again: true})
 		c.WaitGroup(formTimeout)
-		for range 2 {
-			c.Node(2).Exec("ip", "link", "set", "eth0", "down")
+		addr := c.Node(2).IP(0) + "/16"
+		for _, do := range [][2][]string{
+			{{"ip", "link", "set", "eth0", "down"}, {"ip", "link", "set", "eth0", "up"}},
+			{{"ip", "addr", "del", addr, "dev", "eth0"}, {"ip", "addr", "add", addr, "dev", "eth0"}},
+			{{"ip", "link", "set", "eth0", "down"}, {"ip", "link", "set", "eth0", "up"}},
+		} {
+			c.Node(2).Exec(do[0]...)
 			c.WaitRing(formTimeout, 1, 3)
 			c.WaitRing(formTimeout, 2)
-			c.Node(2).Exec("ip", "link", "set", "eth0", "up")
+			c.Node(2).Exec(do[1]...)
 			c.WaitRing(formTimeout)
 			c.WaitGroup(formTimeout)
 		}
@@ -111,9 +135,8 @@ func TestNoRoomForRingID(t *testing.T) {
 //	         |
 //	       (n3)
 func TestNodelistReload(t *testing.T) {
-	eachDaemon(t, func(t *testing.T, d Daemon) {
-		Need(t, "corosync-cfgtool", "corosync-cmapctl")
-		c := New(t, Options{Nodes: 3, Listed: 2, Daemon: d})
+	eachRing(t, func(t *testing.T, ds []Daemon) {
+		c := New(t, Options{Nodes: 3, Listed: 2, Daemons: ds})
 		c.Start(1, 2)
 		c.WaitRing(formTimeout, 1, 2)
 		c.RecordAll(Load{Rate: 200, Again: true}, 1, 2)
@@ -178,9 +201,8 @@ func TestNodelistReload(t *testing.T) {
 //
 // A lower timeout must hold at once: a crash is seen accordingly.
 func TestTokenReload(t *testing.T) {
-	eachDaemon(t, func(t *testing.T, d Daemon) {
-		Need(t, "corosync-cfgtool", "corosync-cmapctl")
-		c := New(t, Options{Nodes: 3, Daemon: d, TokenMS: 10000, Totem: []KV{{"token_coefficient", "0"}}})
+	eachRing(t, func(t *testing.T, ds []Daemon) {
+		c := New(t, Options{Nodes: 3, Daemons: ds, TokenMS: 10000, Totem: []KV{{"token_coefficient", "0"}}})
 		c.UpAndFormed(formTimeout)
 		c.RecordAll(Load{Rate: 200, Again: true}, 1, 2)
 		c.WaitGroup(formTimeout)
@@ -206,6 +228,36 @@ func TestTokenReload(t *testing.T) {
 		if took := time.Since(begin); took > 9*time.Second {
 			t.Errorf("a crash was seen after %v with a token timeout of 1.2 s", took)
 		}
+		c.Settle(formTimeout)
+		c.Judge(history.Options{Settled: true})
+	})
+}
+
+// Three nodes on a network of large frames, with a node that still has small ones:
+//
+//	n1, n2 (netmtu 8900) ---- br, MTU 9000 ---- n3 (netmtu 1500)
+//
+// Each sends in its own size, and all take both.
+func TestFrameSizes(t *testing.T) {
+	eachRing(t, func(t *testing.T, ds []Daemon) {
+		c := New(t, Options{Nodes: 3, Daemons: ds, MTU: 9000, Totem: []KV{{"netmtu", "8900"}}})
+		small := c.Opt
+		small.Totem = []KV{{"netmtu", "1500"}}
+		if err := c.Node(3).WriteConf(small.Conf()); err != nil {
+			t.Fatal(err)
+		}
+		c.UpAndFormed(formTimeout)
+		recs := c.RecordAll(Load{Rate: 100, Size: "64:100000", Again: true})
+		c.WaitGroup(formTimeout)
+		for _, r := range recs {
+			r.WaitDelivered(300, formTimeout)
+		}
+		c.Partition([]int{1}, []int{2, 3})
+		c.WaitRing(formTimeout, 1)
+		c.WaitRing(formTimeout, 2, 3)
+		c.Heal()
+		c.WaitRing(formTimeout)
+		c.WaitGroup(formTimeout)
 		c.Settle(formTimeout)
 		c.Judge(history.Options{Settled: true})
 	})
