@@ -4,6 +4,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,11 +59,21 @@ func median(list []float64) float64 {
 	return (s[n-1] + s[n]) / 2
 }
 
-// ratios divides neighbours.
+// ratios divides neighbours. Where nothing was counted below, as happens with large messages and short measurements, there
+// is no ratio; if that is so everywhere the only one is infinite, or 1 if nothing was counted above either.
 func ratios(above, below []float64) []float64 {
 	var list []float64
 	for i := range above {
-		list = append(list, above[i]/below[i])
+		if below[i] > 0 {
+			list = append(list, above[i]/below[i])
+		}
+	}
+	switch {
+	case len(list) > 0:
+	case slices.Max(above) > 0:
+		list = append(list, math.Inf(1))
+	default:
+		list = append(list, 1)
 	}
 	return list
 }
@@ -188,6 +199,20 @@ func TestMedian(t *testing.T) {
 	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{3, 1, 2}, 2}, {[]float64{4, 1, 2, 3}, 2.5}} {
 		if got := median(c.in); got != c.want {
 			t.Errorf("median(%v) = %v, want %v", c.in, got, c.want)
+		}
+	}
+}
+
+func TestRatios(t *testing.T) {
+	for _, c := range []struct{ above, below, want []float64 }{
+		{[]float64{2, 6}, []float64{1, 2}, []float64{2, 3}},
+		{[]float64{2, 6}, []float64{0, 2}, []float64{3}},
+		{[]float64{2, 6}, []float64{0, 0}, []float64{math.Inf(1)}},
+		{[]float64{0}, []float64{0}, []float64{1}},
+		{[]float64{0}, []float64{5}, []float64{0}},
+	} {
+		if got := ratios(c.above, c.below); !slices.Equal(got, c.want) {
+			t.Errorf("ratios(%v, %v) = %v, want %v", c.above, c.below, got, c.want)
 		}
 	}
 }
