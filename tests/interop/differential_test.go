@@ -263,7 +263,7 @@ func play(t *testing.T, opt netns.Options, steps []step) observed {
 	for _, n := range c.Nodes {
 		if n.Running() {
 			n.Stop()
-		} else if code, ok := n.Proc().Wait(0); ok && code >= 0 {
+		} else if code, ok := n.Proc().Wait(time.Second); ok && code != -9 {
 			o.exits = append(o.exits, fmt.Sprintf("%s: %d", n.Name, code))
 		}
 		for line := range strings.SplitSeq(n.ReadLog(), "\n") {

@@ -27,6 +27,7 @@ type Cluster struct {
 	start time.Time
 	extra map[string]bool // bridges of partitions
 	recs  []*Recorder
+	sawC  bool // a daemon of C has been a member
 }
 
 var clusterCount atomic.Int32

@@ -143,6 +143,7 @@ func (n *Node) Start() {
 	if err != nil {
 		n.c.t.Fatalf("%s: %v", n.Name, err)
 	}
+	n.c.sawC = n.c.sawC || n.Daemon.Name != "go"
 	n.proc = p
 	n.procs = append(n.procs, p)
 }
