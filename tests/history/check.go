@@ -69,6 +69,11 @@ type Options struct {
 	// Settled: load had stopped, no fault was active, and everything in flight
 	// had arrived before the recording ended.
 	Settled bool
+	// CReceivers: daemons of C were among the members. Such a receiver drops with
+	// the rest of a message whose beginning it lacks also the messages packed
+	// behind it, and the next frames up to one that ends with a whole message:
+	// then a whole run of messages handed over before the ring may be missing.
+	CReceivers bool
 	// Forgetful: nodes came back without their stored ring number, or with an
 	// old one. Ring ids may then name two rings, and what compares processes by
 	// the id of a ring is not checked.

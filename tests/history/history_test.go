@@ -274,6 +274,34 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// A C receiver drops whole messages behind the rest of one it cannot complete.
+func TestCReceivers(t *testing.T) {
+	lines := two + `
+		a V a -b
+		a T 1.8 1
+		b V b -a
+		b T 2.8 2
+		b S 1
+		b S 2
+		a V a,b +b
+		a T 1.12 1,2
+		b V a,b +a
+		b T 1.12 1,2
+		b S 3
+		b D b1
+		b D b2
+		b D b3`
+	if got := Check(script(t, lines+"\na D b3"), Options{Settled: true}); len(got) == 0 {
+		t.Error("ours is allowed what only a C receiver may")
+	}
+	if got := Check(script(t, lines+"\na D b3"), Options{Settled: true, CReceivers: true}); len(got) > 0 {
+		t.Errorf("a C receiver is not allowed to drop what was packed with the rest:\n%s", Report(got))
+	}
+	if got := Check(script(t, lines), Options{Settled: true, CReceivers: true}); len(got) == 0 {
+		t.Error("a message sent in the ring is missing, and that is allowed")
+	}
+}
+
 func TestReportIsBounded(t *testing.T) {
 	lines := two
 	for i := 1; i < 50; i++ {

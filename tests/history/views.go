@@ -247,7 +247,7 @@ func (c *checker) completed(t, o *track, s segment, delivered []int) []int {
 		from, known := c.sends[m]
 		_, there := o.pos[m]
 		if !first[m.Incarnation] && !there && known && o.missed(from.t, from.t.ringOf[from.i], s.ring) {
-			first[m.Incarnation] = true
+			first[m.Incarnation] = !c.opt.CReceivers
 			continue
 		}
 		first[m.Incarnation] = true

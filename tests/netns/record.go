@@ -263,6 +263,7 @@ func (c *Cluster) Judge(opt history.Options) int {
 		}
 		all = append(all, ps...)
 	}
+	opt.CReceivers = opt.CReceivers || c.sawC
 	vs := history.Check(all, opt)
 	if len(vs) > 0 {
 		c.t.Errorf("histories of %d processes, %d deliveries:\n%s", len(all), n, history.Report(vs))
