@@ -126,8 +126,10 @@ type checker struct {
 	opt   Options
 	procs []*track
 	sends map[MsgID]sent
-	found []Violation
-	count map[Property]int
+	// lifeOf names the sender of each message in CheckLives.
+	lifeOf map[LifeMsg]*lifeTrack
+	found  []Violation
+	count  map[Property]int
 }
 
 func (c *checker) fail(p Property, events []string, format string, args ...any) {

@@ -36,7 +36,7 @@ type Cluster struct {
 	begin clock.Instant
 
 	histories    map[string][]*history.Process
-	lives        []*life
+	lives        []*history.Life
 	incarnations uint64
 
 	// final says that the faults have ended; whole, that all nodes are one ring.
@@ -370,6 +370,9 @@ func (c *Cluster) Judge() *Result {
 		for _, v := range history.Check(c.histories[g], history.Options{Settled: settled, Forgetful: c.Plan.OldDisk}) {
 			c.violate(string(v.Property), "%s: %v", g, v)
 		}
+	}
+	for _, v := range history.CheckLives(c.lives, history.Options{Settled: settled, Forgetful: c.Plan.OldDisk}) {
+		c.violate(string(v.Property), "rings: %v", v)
 	}
 	return &Result{
 		Seed: c.Seed, Plan: c.Plan, Hash: c.hash, Simulated: c.world.Now().Sub(c.begin), Faults: c.faults, Sent: c.sent,

@@ -158,6 +158,9 @@ func (p *proc) kill(how string) {
 	if p.h.proc == p {
 		p.h.proc = nil
 	}
+	if p.spy != nil && p.spy.life != nil {
+		p.spy.life.Ended = true
+	}
 	p.c.log(p.h, "dead", "%s", how)
 	for _, c := range p.conns {
 		if !c.gone {

@@ -3,48 +3,26 @@ package sim
 import (
 	"encoding/binary"
 	"slices"
+	"time"
 
-	"github.com/corosync-go/corosync/daemon/clock"
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
+	"github.com/corosync-go/corosync/tests/history"
 )
 
 // spyService is the number of a service that corosync does not have.
 const spyService = service.ID(60)
 
 // spy is an engine of the simulation in every daemon. It sees the configuration changes of totem themselves, and the
-// messages of its peers in their order; what no client is shown can so be judged: see rings.go.
+// messages of its peers in their order; what no client is shown can so be judged by history.CheckLives.
 type spy struct {
 	p     *proc
 	api   service.API
 	sent  uint64
-	life  *life
+	life  *history.Life
 	ring  totem.RingID
 	nodes []totem.NodeID
-	since clock.Instant
-}
-
-// life is what one daemon saw of the ring.
-type life struct {
-	node   totem.NodeID
-	number int
-	events []ringEvent
-	ended  bool // died or left
-}
-
-// ringEvent is a configuration change or, with config nil, a delivery.
-type ringEvent struct {
-	at     clock.Instant
-	config *totem.Configuration
-	msg    spyMsg
-	sent   bool // the message was sent, not delivered
-}
-
-type spyMsg struct {
-	node totem.NodeID
-	life int
-	seq  uint64
 }
 
 // Info describes the service.
@@ -55,7 +33,7 @@ func (s *spy) Info() service.Info {
 // Init keeps the API.
 func (s *spy) Init(api service.API) error {
 	s.api = api
-	s.life = &life{node: s.p.h.id, number: s.p.h.life}
+	s.life = &history.Life{Node: uint32(s.p.h.id), Number: uint64(s.p.h.life)}
 	s.p.c.lives = append(s.p.c.lives, s.life)
 	return nil
 }
@@ -83,13 +61,11 @@ func (s *spy) send() {
 	binary.NativeEndian.PutUint32(msg, uint32(ipcmsg.MakeExecID(uint16(spyService), 0)))
 	binary.NativeEndian.PutUint32(msg[8:], spySize)
 	binary.NativeEndian.PutUint64(msg[16:], uint64(s.p.h.id))
-	binary.NativeEndian.PutUint64(msg[24:], uint64(s.life.number))
+	binary.NativeEndian.PutUint64(msg[24:], s.life.Number)
 	binary.NativeEndian.PutUint64(msg[32:], s.sent+1)
 	if s.api.Mcast(totem.Agreed, msg) == nil {
 		s.sent++
-		s.life.events = append(s.life.events, ringEvent{
-			at: s.p.c.world.Now(), msg: spyMsg{s.p.h.id, s.life.number, s.sent}, sent: true,
-		})
+		s.record(history.Step{Kind: history.LifeSend, Msg: history.LifeMsg{Node: s.life.Node, Life: s.life.Number, Seq: s.sent}})
 	}
 }
 
@@ -98,26 +74,33 @@ func (s *spy) deliver(from totem.NodeID, msg []byte, _ bool) {
 		s.p.c.violate("integrity", "%v: a message of the simulation has %d bytes", s.p.h, len(msg))
 		return
 	}
-	m := spyMsg{
-		totem.NodeID(binary.NativeEndian.Uint64(msg[16:])), int(binary.NativeEndian.Uint64(msg[24:])),
-		binary.NativeEndian.Uint64(msg[32:]),
+	m := history.LifeMsg{
+		Node: uint32(binary.NativeEndian.Uint64(msg[16:])), Life: binary.NativeEndian.Uint64(msg[24:]),
+		Seq: binary.NativeEndian.Uint64(msg[32:]),
 	}
-	if m.node != from {
-		s.p.c.violate("integrity", "%v: a message of node %d comes from node %d", s.p.h, m.node, from)
+	if m.Node != uint32(from) {
+		s.p.c.violate("integrity", "%v: a message of node %d comes from node %d", s.p.h, m.Node, from)
 	}
-	s.life.events = append(s.life.events, ringEvent{at: s.p.c.world.Now(), msg: m})
+	s.record(history.Step{Kind: history.LifeDeliver, Msg: m})
 	s.p.c.delivered++
+}
+
+func (s *spy) record(x history.Step) {
+	x.Time = int64(s.p.c.world.Now().Sub(s.p.c.begin) / time.Microsecond)
+	s.life.Steps = append(s.life.Steps, x)
 }
 
 // Confchg records a configuration change.
 func (s *spy) Confchg(c *totem.Configuration) {
-	k := &totem.Configuration{
-		Type: c.Type, Ring: c.Ring, Members: slices.Clone(c.Members), Joined: slices.Clone(c.Joined), Left: slices.Clone(c.Left),
+	step := history.Step{Kind: history.LifeTransitional, Ring: history.RingID{Node: uint32(c.Ring.Rep), Seq: c.Ring.Seq}}
+	for _, id := range c.Members {
+		step.Nodes = append(step.Nodes, uint32(id))
 	}
-	s.life.events = append(s.life.events, ringEvent{at: s.p.c.world.Now(), config: k})
 	if c.Type == totem.RegularConfiguration {
-		s.ring, s.nodes, s.since = k.Ring, k.Members, s.p.c.world.Now()
+		step.Kind = history.LifeRegular
+		s.ring, s.nodes = c.Ring, slices.Clone(c.Members)
 		s.p.c.configurations++
 	}
+	s.record(step)
 	s.p.c.log(s.p.h, "ring", "%v %v %v left %v joined %v", c.Type, c.Ring, c.Members, c.Left, c.Joined)
 }
