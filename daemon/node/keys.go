@@ -8,7 +8,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/icmap"
 )
 
-// Keys of the map that are commands to the daemon. They hold "no"; any other value is the command.
+// Keys of the map that are commands to the daemon: a value other than the "no" they begin with is the command.
 const (
 	keyForceGather = "runtime.force_gather"
 	keyDumpFlight  = "runtime.blackbox.dump_flight_data"
@@ -30,12 +30,13 @@ func (n *Node) watchKeys() error {
 			n.driver.ForceGather()
 		}
 	})
-	for _, k := range []string{keyDumpFlight, keyDumpState} {
-		watch(k, icmap.EventAny, func(icmap.Event, string, icmap.Value, icmap.Value) {
-			if n.command(k) && n.env.DumpBlackbox != nil {
-				n.env.DumpBlackbox()
-			}
-		})
+	// The value stays as it was written. Inside the setter: who sets it looks for the file next.
+	for k, dump := range map[string]func(){keyDumpFlight: n.env.DumpBlackbox, keyDumpState: n.env.DumpState} {
+		if dump == nil {
+			continue
+		}
+		_, e := n.db.TrackNow(k, icmap.EventAny, func(icmap.Event, string, icmap.Value, icmap.Value) { dump() })
+		err = errors.Join(err, e)
 	}
 	// Inside the setter: whether a reload is in progress is asked at the time of the change.
 	if _, e := n.db.TrackNow("totem.", icmap.EventAny|icmap.EventPrefix, n.totemChanged); e != nil {

@@ -54,10 +54,12 @@ type Env struct {
 	// Offload runs work off the owner goroutine and then, on it, then.
 	Offload func(work, then func())
 
-	// ApplyLogging, ReopenLogs and DumpBlackbox administer the logging system. They are optional.
+	// ApplyLogging, ReopenLogs and the dumps of recent messages and of the engines' state administer the logging system.
+	// They are optional.
 	ApplyLogging func(logsys.Settings) error
 	ReopenLogs   func() error
 	DumpBlackbox func()
+	DumpState    func()
 
 	// OnReady, optional, is called when clients are admitted for the first time.
 	OnReady func()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,6 +49,8 @@ func detached() *child {
 		return nil
 	}
 	unix.CloseOnExec(fd)
+	// It was started by the name "exe"; init scripts and pidof look for another.
+	_ = os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
 	return &child{os.NewFile(uintptr(fd), "ready")}
 }
 

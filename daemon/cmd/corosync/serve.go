@@ -79,11 +79,10 @@ func serve(sys *logsys.System, db *icmap.Map, cfg *config.Config, up *child) (co
 		Turns: lp, Loop: lp, Logs: sys, Files: config.OS{}, Rand: random(), Store: store,
 		Barrier: barrier, Sampler: mon.Proc{}, Platform: wd.Linux{},
 		Offload: s.offload, ApplyLogging: sys.Apply, ReopenLogs: sys.Reopen,
-		DumpBlackbox: func() {
-			s.offload(func() { writeBlackbox(cfg.System.StateDir, sys) }, func() {})
-		},
-		OnReady: func() { s.notify(sd.SdNotifyReady) },
-		Exit:    s.exit,
+		DumpBlackbox: s.dumpBlackbox,
+		DumpState:    s.dumpState,
+		OnReady:      func() { s.notify(sd.SdNotifyReady) },
+		Exit:         s.exit,
 	})
 	if err != nil {
 		s.log.Errorf("%s", err)
@@ -212,6 +211,23 @@ func (s *server) signal(sig os.Signal) {
 		s.sys.Flush(closeWait)
 		signal.Reset(sig)
 		_ = unix.Kill(os.Getpid(), sig.(unix.Signal))
+	}
+}
+
+// dumpWait bounds how long the loop waits for a disk that is asked for by a client.
+const dumpWait = 100 * time.Millisecond
+
+// dumpBlackbox writes the recent messages to a file. The file is there when it returns, for corosync-blackbox reads it as
+// soon as its request is answered; only a disk that takes longer than any ring can wait is not waited for.
+func (s *server) dumpBlackbox() {
+	done := make(chan struct{})
+	go func() {
+		writeBlackbox(s.cfg.System.StateDir, s.sys)
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(dumpWait):
 	}
 }
 
