@@ -300,8 +300,8 @@ func (c *checker) lifeSet(p, q *lifeTrack, sp, sq stay, pf, pt, qf, qt int) {
 }
 
 // lifeDeliveries lists the deliveries of t in [from, to), less those that o lacks
-// for the reason given at SameSet: the first message of a sender in this ring,
-// which it sent in an earlier one.
+// for the reason given at SameSet: the first message of a sender in this ring
+// that it sent in an earlier one.
 func (c *checker) lifeDeliveries(t, o *lifeTrack, from, to int, s stay) []int {
 	type sender struct {
 		node uint32
@@ -314,13 +314,17 @@ func (c *checker) lifeDeliveries(t, o *lifeTrack, from, to int, s stay) []int {
 		if t.Steps[i].Kind != LifeDeliver {
 			continue
 		}
-		_, there := o.pos[m]
-		first := !heard[sender{m.Node, m.Life}]
-		heard[sender{m.Node, m.Life}] = true
-		if i < from || first && !there && c.sentBefore(m, s.ring) {
-			continue
+		if c.sentBefore(m, s.ring) {
+			// What is sent during the synchronisation overtakes it.
+			first := !heard[sender{m.Node, m.Life}]
+			heard[sender{m.Node, m.Life}] = true
+			if _, there := o.pos[m]; first && !there {
+				continue
+			}
 		}
-		out = append(out, i)
+		if i >= from {
+			out = append(out, i)
+		}
 	}
 	return out
 }

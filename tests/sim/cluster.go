@@ -10,8 +10,10 @@ import (
 	"github.com/corosync-go/corosync/daemon/clock"
 	"github.com/corosync-go/corosync/daemon/logsys"
 	"github.com/corosync-go/corosync/daemon/loop/simloop"
+	"github.com/corosync-go/corosync/daemon/node"
 	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/daemon/totem/srp"
+	"github.com/corosync-go/corosync/daemon/totem/transport"
 	"github.com/corosync-go/corosync/daemon/totem/transport/memnet"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 	"github.com/corosync-go/corosync/tests/history"
@@ -22,6 +24,19 @@ type Options struct {
 	// Log gets one line per event; nil for none. LogLevel adds what the daemons log, up to that level; below 0 nothing.
 	Log      io.Writer
 	LogLevel logsys.Level
+	// Mutant, optional, breaks the daemons, to see that it is found out.
+	Mutant *Mutant
+}
+
+// Mutant is a fault that no daemon may have. Its functions are optional.
+type Mutant struct {
+	// Env changes the world of a node, Conf its configuration.
+	Env  func(h *host, e *node.Env)
+	Conf func(h *host, text string) string
+	// Send changes a packet on its way out; nil loses it. The frame must be copied to be changed.
+	Send func(p *proc, k transport.Packet) []transport.Packet
+	// Event changes an event on its way to a client.
+	Event func(c *conn, msg []byte) [][]byte
 }
 
 // Cluster is a run.
@@ -121,6 +136,9 @@ func New(seed uint64, plan Plan, opt Options) *Cluster {
 	for i := range plan.Nodes {
 		id := totem.NodeID(i + 1)
 		h := &host{c: c, id: id, conf: plan.conf(id), rate: plan.Rates[i], stored: plan.StoredSeq, older: plan.StoredSeq}
+		if m := opt.Mutant; m != nil && m.Conf != nil {
+			h.conf = m.Conf(h, h.conf)
+		}
 		c.hosts = append(c.hosts, h)
 		for k := range plan.Clients {
 			s := &slot{h: h, c: c, group: fmt.Sprintf("group%d", k%plan.Groups), reuse: plan.Reuse, quiet: c.rnd.IntN(6) == 0}

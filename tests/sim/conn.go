@@ -146,6 +146,12 @@ func (c *conn) Event(parts ...[]byte) {
 	for _, b := range parts {
 		c.buf = append(c.buf, b...)
 	}
+	if m := c.p.c.opt.Mutant; m != nil && m.Event != nil {
+		for _, e := range m.Event(c, c.buf) {
+			c.client.event(e)
+		}
+		return
+	}
 	c.client.event(c.buf)
 }
 

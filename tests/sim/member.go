@@ -232,7 +232,9 @@ func (m *member) send(size int, flags uint32) {
 	binary.LittleEndian.PutUint32(payload[20:], flags)
 	copy(payload[headSize:], body(m.incarnation, m.sent, size-headSize))
 	m.record(history.Event{Kind: history.Send, Msg: history.MsgID{Incarnation: m.incarnation, Seq: m.sent}, Size: size, Flags: flags})
-	m.c.log(m.h, "send", "%d:%d/%d %d bytes", m.h.id, m.pid, m.sent, size)
+	if m.c.opt.Log != nil {
+		m.c.log(m.h, "send", "%d:%d/%d %d bytes", m.h.id, m.pid, m.sent, size)
+	}
 	m.c.sent++
 	m.fin = m.fin || flags&history.FlagFin != 0
 	m.conn.send(ipcmsg.CPGMcastRequest{Guarantee: ipcmsg.CPGAgreed, Payload: payload}.Append(nil))
@@ -325,7 +327,9 @@ func (m *member) deliver(msg []byte) error {
 		m.fins[ev.Msg.Incarnation] = true
 	}
 	m.record(ev)
-	m.c.log(m.h, "deliver", "to %d from %d:%d/%d", m.pid, e.NodeID, e.PID, ev.Msg.Seq)
+	if m.c.opt.Log != nil {
+		m.c.log(m.h, "deliver", "to %d from %d:%d/%d", m.pid, e.NodeID, e.PID, ev.Msg.Seq)
+	}
 	return nil
 }
 
@@ -349,7 +353,9 @@ func (m *member) confchg(msg []byte) error {
 	history.SortMembers(ev.Members)
 	m.members = ev.Members
 	m.record(ev)
-	m.c.log(m.h, "view", "%d sees %v left %v joined %v", m.pid, ev.Members, ev.Left, ev.Joined)
+	if m.c.opt.Log != nil {
+		m.c.log(m.h, "view", "%d sees %v left %v joined %v", m.pid, ev.Members, ev.Left, ev.Joined)
+	}
 	for _, l := range ev.Left {
 		if l.Member == m.hist.ID && l.Reason == ipcmsg.CPGReasonLeave && m.state == memberLeaving {
 			m.conn.disconnect()
@@ -365,7 +371,9 @@ func (m *member) totem(msg []byte) error {
 	if err != nil {
 		return err
 	}
-	m.c.log(m.h, "totem", "%d in %d.%x %v", m.pid, e.RingID.NodeID, e.RingID.Seq, e.Members)
+	if m.c.opt.Log != nil {
+		m.c.log(m.h, "totem", "%d in %d.%x %v", m.pid, e.RingID.NodeID, e.RingID.Seq, e.Members)
+	}
 	m.record(history.Event{Kind: history.Ring, Ring: history.RingID{Node: e.RingID.NodeID, Seq: e.RingID.Seq}, Nodes: e.Members})
 	return nil
 }

@@ -108,7 +108,7 @@ func (h *host) boot() {
 		c.violate("configuration", "%v: %v", h, err)
 		return
 	}
-	p.node, err = node.New(cfg, p.db, node.Env{
+	env := node.Env{
 		Turns: p.turns, Transport: card{p.end, p}, Logs: c.logs(h), Files: files,
 		Rand: rand.New(rand.NewSource(c.rnd.Int64())), Store: disk{h},
 		Barrier: barrier{h}, Sampler: idle{}, Platform: wdNone{},
@@ -116,7 +116,11 @@ func (h *host) boot() {
 		Endpoints: p, Wall: c.wall, Check: true, StartSeq: c.Plan.StartSeq,
 		OnReady: func() { p.loop.Next(p.ready) },
 		Exit:    p.exit,
-	})
+	}
+	if m := c.opt.Mutant; m != nil && m.Env != nil {
+		m.Env(h, &env)
+	}
+	p.node, err = node.New(cfg, p.db, env)
 	if err == nil {
 		p.loop.OnTurnEnd(p.turnEnd)
 		err = p.node.Start()
@@ -179,6 +183,13 @@ type card struct {
 
 // Send sends packets; each one, and each copy of a multicast, may be the last.
 func (w card) Send(batch []transport.Packet) {
+	if m := w.p.c.opt.Mutant; m != nil && m.Send != nil {
+		var changed []transport.Packet
+		for _, k := range batch {
+			changed = append(changed, m.Send(w.p, k)...)
+		}
+		batch = changed
+	}
 	if w.p.crashIn == 0 {
 		w.Endpoint.Send(batch)
 		return

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,8 @@ func TestSim(t *testing.T) {
 		seeds = min(seeds, 30)
 	}
 	first := env(t, "FIRST", 1)
+	// Runs are short and throw away much memory.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	var sum Summary
 	start := cpuTime(t)
 	for seed := first; seed < first+seeds; seed++ {
