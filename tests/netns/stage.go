@@ -65,19 +65,11 @@ func runHub() (int, error) {
 	}
 	// The death signal below belongs to the thread that started the child.
 	runtime.LockOSThread()
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), stageEnv+"="+stageHub)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
-		Pdeathsig:  syscall.SIGKILL,
+	cmd, err := startHub(os.Geteuid() != 0)
+	if errors.Is(err, unix.EPERM) && os.Geteuid() == 0 {
+		cmd, err = startHub(true) // root of a container may be an ordinary user in this respect
 	}
-	if os.Geteuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	if err := cmd.Start(); err != nil {
+	if err != nil {
 		return 0, fmt.Errorf("no namespaces on this machine for uid %d: %w", os.Getuid(), err)
 	}
 	ch := make(chan os.Signal, 4)
@@ -87,7 +79,7 @@ func runHub() (int, error) {
 			_ = cmd.Process.Signal(s)
 		}
 	}()
-	err := cmd.Wait()
+	err = cmd.Wait()
 	var ee *exec.ExitError
 	if errors.As(err, &ee) {
 		if c := ee.ExitCode(); c >= 0 {
@@ -99,6 +91,24 @@ func runHub() (int, error) {
 		return 1, nil
 	}
 	return 0, nil
+}
+
+// startHub starts this binary as the hub, with a user namespace around it in
+// which the caller is root, or without.
+func startHub(user bool) (*exec.Cmd, error) {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Env = append(os.Environ(), stageEnv+"="+stageHub)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	if user {
+		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	return cmd, cmd.Start()
 }
 
 // prepareHub makes the namespaces of the test process usable.
