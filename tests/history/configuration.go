@@ -308,16 +308,20 @@ func (c *checker) lifeDeliveries(t, o *lifeTrack, from, to int, s stay) []int {
 		life uint64
 	}
 	var out []int
-	heard := map[sender]bool{}
+	lowest := map[sender]uint64{} // number heard in this ring, of each sender
 	for i := s.from; i < to; i++ {
 		m := t.Steps[i].Msg
 		if t.Steps[i].Kind != LifeDeliver {
 			continue
 		}
 		if c.sentBefore(m, s.ring) {
-			// What is sent during the synchronisation overtakes it.
-			first := !heard[sender{m.Node, m.Life}]
-			heard[sender{m.Node, m.Life}] = true
+			// What was sent during a synchronisation overtakes what was sent before: the sender has two queues.
+			k := sender{m.Node, m.Life}
+			low, heard := lowest[k]
+			first := !heard || m.Seq < low
+			if first {
+				lowest[k] = m.Seq
+			}
 			if _, there := o.pos[m]; first && !there {
 				continue
 			}

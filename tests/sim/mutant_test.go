@@ -112,24 +112,11 @@ var mutants = []struct {
 				return frame
 			}
 			for i := range t.Members {
-				t.Members[i].ARU = t.Members[i].HighDelivered
+				t.Members[i].ReceivedFlg = 1
 			}
 			return t.Append(nil)
 		})}
 	}, 60},
-	{"the failed set is left out of JOINs", func() *Mutant {
-		return &Mutant{Send: frames(wire.TypeJoin, func(_ *proc, frame []byte) []byte {
-			var j wire.Join
-			if j.Parse(frame) != nil || j.IsLeave() {
-				return frame
-			}
-			j.Failed = nil
-			return j.Append(nil)
-		})}
-	}, 40},
-	{"rings do not look for each other", func() *Mutant {
-		return &Mutant{Send: frames(wire.TypeMergeDetect, func(*proc, []byte) []byte { return nil })}
-	}, 40},
 	{"frames are damaged", func() *Mutant {
 		n := 0
 		return &Mutant{Send: frames(wire.TypeMcast, func(_ *proc, frame []byte) []byte {

@@ -197,6 +197,20 @@ func TestPartitionHealsInsideConsensus(t *testing.T) {
 	})
 }
 
+// Guards the merge of rings in which nobody says anything: only their representatives make them known.
+func TestSilentRingsMerge(t *testing.T) {
+	p := quiet(4)
+	p.ClientStep, p.SpyEvery = time.Hour, time.Hour
+	scenario(t, p, func(c *Cluster) {
+		c.net.Partition([]totem.NodeID{1, 4}, []totem.NodeID{2, 3})
+		c.run(10 * time.Second)
+		c.net.Join()
+		if !c.runUntil(p.Bound(), c.formed) {
+			t.Errorf("two silent rings do not find each other: %s", c.states())
+		}
+	})
+}
+
 // Guards the merge of two rings of equal size against a node that leaves in the middle of it.
 func TestEqualRingsMergeWhileANodeLeaves(t *testing.T) {
 	scenario(t, quiet(5), func(c *Cluster) {
