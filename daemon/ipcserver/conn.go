@@ -103,6 +103,9 @@ func (c *conn) serve() {
 	if c.oneMore && n > 0 {
 		c.throttle()
 	}
+	if n > 1 {
+		c.server.pipelining = true
+	}
 	switch {
 	case err != nil && !isTemporary(err):
 		c.Close()

@@ -83,6 +83,8 @@ type Server struct {
 
 	blocks pool // memory of queues
 
+	pipelining bool // see Pipelining
+
 	queueTimer clock.Alarm
 	queueWait  time.Duration
 
@@ -187,6 +189,13 @@ func (s *Server) Close() {
 		s.Shut(s.endpoints[len(s.endpoints)-1].s)
 	}
 	s.queueTimer.Stop()
+}
+
+// Pipelining reports whether a client had more than one request waiting since the last call.
+func (s *Server) Pipelining() bool {
+	p := s.pipelining
+	s.pipelining = false
+	return p
 }
 
 // FlowChanged recomputes the flow control of all connections: service.Config.OnFlow. The words turn at once; reading

@@ -116,7 +116,7 @@ func New(c *config.Config, db *icmap.Map, env Env) (*Node, error) {
 	var err error
 	n.driver, err = driver.New(driver.Config{
 		SRP: n.protocol(c), Members: members(c), Loop: env.Turns, Transport: n.transport, Store: env.Store, Rand: env.Rand,
-		Log: env.Logs.Logger("TOTEM"), Fatal: n.fatal,
+		Log: env.Logs.Logger("TOTEM"), Fatal: n.fatal, Pipelining: n.pipelining,
 	}, ringHandler{n})
 	if err != nil {
 		return nil, err
@@ -174,6 +174,9 @@ func (n *Node) openTransport() error {
 	n.transport, err = construct(n.env.Loop, n.env.Logs.Logger("TOTEM"), n.config)
 	return err
 }
+
+// pipelining tells the driver what clients are doing.
+func (n *Node) pipelining() bool { return n.ipc != nil && n.ipc.Pipelining() }
 
 func (n *Node) newRouter() {
 	rc := service.Config{

@@ -39,6 +39,8 @@ type Config struct {
 	// Rand is the source of chance; its seed decides a simulation.
 	Rand *rand.Rand
 	Log  logsys.Logger
+	// Pipelining, optional, tells whether clients have sent several messages in a row since it was asked last.
+	Pipelining func() bool
 	// Fatal is called when the node cannot go on: the ring id cannot be stored, the network cannot be set up. The
 	// process is expected to end. After it nothing is executed any more.
 	Fatal func(error)
@@ -66,6 +68,7 @@ type Driver struct {
 	later     []func() // other inputs that were asked for while outputs were executed
 	wakeSoon  bool     // runWake has been asked for
 	runWakeFn func()
+	linger    linger
 	tokenSent func()
 	stopped   bool
 
@@ -93,6 +96,7 @@ func join(cfg Config, handler RingHandler, layer *pg.PG, m srp.API) *Driver {
 	d.alarm = cfg.Loop.NewAlarm(d.expired)
 	d.runLoopFn = d.runLooped
 	d.runWakeFn = d.runWake
+	d.initLinger()
 	return d
 }
 
@@ -128,6 +132,7 @@ func (d *Driver) Close() {
 func (d *Driver) stop() {
 	d.stopped = true
 	d.alarm.Stop()
+	d.forget()
 	d.looped = d.looped[:0]
 }
 
@@ -144,7 +149,13 @@ func (d *Driver) now() clock.Instant { return d.cfg.Loop.Now() }
 // events is the transport's view of the driver.
 type events struct{ d *Driver }
 
-func (e events) Receive(frames [][]byte) { e.d.step(frames) }
+func (e events) Receive(frames [][]byte) {
+	e.d.release()
+	if e.d.keep(frames) {
+		frames = frames[:len(frames)-1]
+	}
+	e.d.step(frames)
+}
 
 func (e events) Interface(up bool) {
 	d := e.d
@@ -182,6 +193,7 @@ func (d *Driver) expired() {
 		return
 	}
 	// Own frames have been here longer than the timer: a stall of the process must not make the ring of one lose its token.
+	d.release()
 	d.runLooped()
 	if d.stopped {
 		return

@@ -15,6 +15,7 @@ func (d *Driver) Multicast(group string, g totem.Guarantee, parts [][]byte) erro
 	if err := d.pg.Queue(group, g, parts); err != nil {
 		return err
 	}
+	d.filled()
 	d.Poke()
 	return nil
 }
