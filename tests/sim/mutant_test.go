@@ -134,13 +134,6 @@ var mutants = []struct {
 			return strings.Replace(text, me, me+fmt.Sprintf("    quorum_votes: %d\n", 20), 1)
 		}}
 	}, 20},
-	{"a clock stands nearly still", func() *Mutant {
-		return &Mutant{Env: func(h *host, e *node.Env) {
-			if h.id == 1 {
-				e.Turns = &skewed{h.proc.loop, 0.01}
-			}
-		}}
-	}, 30},
 	{"deliveries get lost", events(ipcmsg.CPGEventDeliver, 97, lose), 10},
 	{"deliveries come twice", events(ipcmsg.CPGEventDeliver, 97, func(m []byte) [][]byte { return [][]byte{m, m} }), 10},
 	{"deliveries are damaged", events(ipcmsg.CPGEventDeliver, 97, func(m []byte) [][]byte {

@@ -200,8 +200,12 @@ func TestPartitionHealsInsideConsensus(t *testing.T) {
 // Guards the merge of rings in which nobody says anything: only their representatives make them known.
 func TestSilentRingsMerge(t *testing.T) {
 	p := quiet(4)
-	p.ClientStep, p.SpyEvery = time.Hour, time.Hour
+	p.SpyEvery = time.Hour
 	scenario(t, p, func(c *Cluster) {
+		for _, h := range c.hosts {
+			h.slots[0].quiet = true
+		}
+		c.run(2 * time.Second)
 		c.net.Partition([]totem.NodeID{1, 4}, []totem.NodeID{2, 3})
 		c.run(10 * time.Second)
 		c.net.Join()
@@ -262,19 +266,22 @@ func TestSynchronisationCutShort(t *testing.T) {
 	p := quiet(5)
 	p.ClientStep = 10 * time.Millisecond
 	scenario(t, p, func(c *Cluster) {
-		for k := range 20 {
-			h := c.hosts[4]
-			c.cutAll(h, true, true, true)
-			c.run(3 * time.Second)
-			c.hosts[3].proc.kill("kill")
-			c.run(2500 * time.Millisecond)
-			c.cutAll(h, true, true, false)
-			// Now it merges; another joins a little later each time.
-			c.catch(h, wire.TypeCommitToken, func() {
-				c.world.After(time.Duration(k)*700*time.Microsecond, c.hosts[3].reboot)
-			})
-			c.run(2 * time.Second)
-			c.hosts[3].reboot()
+		late, h := c.hosts[3], c.hosts[4]
+		for k := range 25 {
+			// Stopped rather than cut off, it has no ring of its own meanwhile.
+			late.proc.kill("kill")
+			h.proc.loop.Pause()
+			c.run(4 * time.Second)
+			h.proc.loop.Resume()
+			if !c.runUntil(5*time.Second, func() bool { return len(h.proc.spy.nodes) == 4 }) {
+				t.Fatalf("node 5 does not come back: %s", c.states())
+			}
+			c.run(time.Duration(k) * time.Millisecond / 2)
+			late.reboot()
+			if !c.runUntil(5*time.Second, c.formed) {
+				t.Fatalf("node 4 does not come back: %s", c.states())
+			}
+			c.run(500 * time.Millisecond)
 		}
 	})
 }
@@ -300,17 +307,19 @@ func TestProcessIDReusedWhileTheQueueStands(t *testing.T) {
 func TestStopDuringSynchronisation(t *testing.T) {
 	p := quiet(4)
 	scenario(t, p, func(c *Cluster) {
-		for k := range 15 {
+		for k := range 25 {
 			h := c.hosts[k%4]
 			c.cutAll(h, true, true, true)
-			c.run(3 * time.Second)
+			c.run(4 * time.Second)
 			c.cutAll(h, true, true, false)
-			c.catch(h, wire.TypeCommitToken, func() {
-				c.world.After(time.Duration(k)*500*time.Microsecond, func() { c.leave(h) })
-			})
-			c.run(2 * time.Second)
+			if !c.runUntil(5*time.Second, func() bool { return len(h.proc.spy.nodes) == 4 }) {
+				t.Fatalf("%v does not come back: %s", h, c.states())
+			}
+			c.run(time.Duration(k) * time.Millisecond / 2)
+			c.leave(h)
+			c.run(500 * time.Millisecond)
 			h.reboot()
-			c.run(time.Second)
+			c.run(2 * time.Second)
 		}
 	})
 }
