@@ -73,7 +73,7 @@ func (n *Node) totemChanged(ev icmap.Event, key string, _, _ icmap.Value) {
 		deleted = key
 	}
 	if err := n.config.Update(n.db, deleted); err != nil {
-		n.log.Errorf("%v", err)
+		n.env.Logs.Logger("TOTEM").Errorf("%v", err)
 	}
 	n.driver.Reconfigure(n.protocol(n.config))
 }
