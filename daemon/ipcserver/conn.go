@@ -44,6 +44,8 @@ type conn struct {
 	progress  clock.Instant // while throttled: when the client was last seen to read, or let go on
 	patience  time.Duration // while throttled: how long it may read nothing
 
+	lastAsked uint64 // Server.asked at the last request
+
 	procname                 string
 	sent                     uint32 // events since the queue was last empty
 	invalid, overload, drops uint64
@@ -103,8 +105,11 @@ func (c *conn) serve() {
 	if c.oneMore && n > 0 {
 		c.throttle()
 	}
-	if n > 1 {
-		c.server.pipelining = true
+	if n > 0 {
+		if n > 1 || c.lastAsked == c.server.asked {
+			c.server.pipelining = true
+		}
+		c.lastAsked = c.server.asked
 	}
 	switch {
 	case err != nil && !isTemporary(err):

@@ -83,7 +83,8 @@ type Server struct {
 
 	blocks pool // memory of queues
 
-	pipelining bool // see Pipelining
+	pipelining bool   // see Pipelining
+	asked      uint64 // calls of Pipelining
 
 	queueTimer clock.Alarm
 	queueWait  time.Duration
@@ -115,7 +116,7 @@ func New(cfg Config) *Server {
 	if cfg.MaxQueueBytes <= 0 {
 		cfg.MaxQueueBytes = DefaultMaxQueueBytes
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, maxConns: descriptorLimit(), queueWait: retryFirst}
+	s := &Server{cfg: cfg, log: cfg.Log, maxConns: descriptorLimit(), queueWait: retryFirst, asked: 1}
 	s.queueTimer = cfg.Loop.NewAlarm(func() { s.flushQueues(true) })
 	cfg.Loop.OnTurnEnd(s.turnEnd)
 	return s
@@ -191,10 +192,11 @@ func (s *Server) Close() {
 	s.queueTimer.Stop()
 }
 
-// Pipelining reports whether a client had more than one request waiting since the last call.
+// Pipelining reports whether a client has made more than one request since the last call.
 func (s *Server) Pipelining() bool {
 	p := s.pipelining
 	s.pipelining = false
+	s.asked++
 	return p
 }
 

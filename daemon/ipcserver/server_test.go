@@ -346,6 +346,28 @@ func TestSlowReader(t *testing.T) {
 	call(t, other, 0, 2)
 }
 
+func TestPipelining(t *testing.T) {
+	w := newWorld(t, Config{})
+	one, two := w.dial(), w.dial()
+	for _, c := range []struct {
+		name string
+		run  func()
+		want bool
+	}{
+		{"first calls", func() { call(t, one, 0, 1) }, false},
+		{"one each", func() { call(t, one, 0, 1); call(t, two, 0, 1) }, false},
+		{"two in a row", func() { call(t, one, 0, 1); call(t, one, 0, 2) }, true},
+		{"nothing", func() {}, false},
+	} {
+		c.run()
+		w.do(func() {
+			if got := w.server.Pipelining(); got != c.want {
+				t.Errorf("%s: %v", c.name, got)
+			}
+		})
+	}
+}
+
 // A client whose events pile up is slowed down, but not stuck.
 func TestThrottle(t *testing.T) {
 	w := newWorld(t, Config{})
