@@ -128,6 +128,26 @@ func TestNoRoomForRingID(t *testing.T) {
 	})
 }
 
+// One node:  n1
+//
+// The file of recent messages is there when the request for it is answered, which
+// corosync-blackbox counts on, and the key keeps its value.
+func TestBlackboxFile(t *testing.T) {
+	eachDaemon(t, func(t *testing.T, d Daemon) {
+		Need(t, "corosync-cmapctl")
+		c := New(t, Options{Nodes: 1, Daemon: d})
+		c.UpAndFormed(formTimeout)
+		const key = "runtime.blackbox.dump_flight_data"
+		for _, value := range []string{"1001", "1002", "1003"} {
+			c.Node(1).Exec("sh", "-c", "rm -f /var/lib/corosync/fdata* && corosync-cmapctl -s "+key+" str "+value+
+				" && test -s /var/lib/corosync/fdata")
+			if out := c.Node(1).Exec("corosync-cmapctl", "-g", key); !strings.Contains(out, "= "+value) {
+				t.Errorf("%s", out)
+			}
+		}
+	})
+}
+
 // Three nodes, of which n3 is not in the nodelist until a reload adds it, and is
 // taken out again while it is stopped:
 //

@@ -170,7 +170,7 @@ func TestBackground(t *testing.T) {
 	const script = `
 mount -t tmpfs none /run && mount -t tmpfs none /var/lib/corosync && mount -t tmpfs none /dev/shm && ip link set lo up || exit 77
 "$0" -c "$1"; echo first $?
-pid=$(cat /run/corosync.pid); echo alive $(kill -0 $pid; echo $?)
+pid=$(cat /run/corosync.pid); echo alive $(kill -0 $pid; echo $?) $(cat /proc/$pid/comm)
 "$0" -c "$1" 2>/dev/null; echo second $?
 "$0" -f -c "$1" 2>/dev/null; echo foreground $?
 kill -HUP $pid; kill -USR2 $pid
@@ -182,7 +182,7 @@ echo lock $(ls /run/corosync.pid 2>/dev/null | wc -l)
 	if code == 77 {
 		t.Skipf("namespaces are restricted here: %s", stderr)
 	}
-	if want := "first 0\nalive 0\nsecond 18\nforeground 18\nlock 0\n"; out != want {
+	if want := "first 0\nalive 0 " + filepath.Base(os.Args[0]) + "\nsecond 18\nforeground 18\nlock 0\n"; out != want {
 		b, _ := os.ReadFile(logfile)
 		t.Errorf("got  %q\nwant %q\n%s\n%s", out, want, stderr, b)
 	}
