@@ -70,6 +70,7 @@ type Stats struct {
 	Malformed     uint64 // of those, ignored because lengths did not add up
 	Delivered     uint64 // messages delivered
 	Broken        uint64 // partial messages lost because the frame did not continue the one before
+	Late          uint64 // frames of the transitional stream that came behind the end of a synchronisation
 	Oversize      uint64 // messages dropped because they exceeded the assembly bound
 	BadGroup      uint64 // messages dropped because the group header was malformed
 	Unmatched     uint64 // messages dropped because nobody here is in their groups

@@ -259,3 +259,24 @@ func FuzzReceive(f *testing.F) {
 		}
 	})
 }
+
+// A frame that its sender took from the transitional queue before it heard that the synchronisation was over does not cost
+// the message whose rest the ordinary queue holds. Simulation found this.
+func TestLateTransitionalFrame(t *testing.T) {
+	p := newPG(t, udpMTU)
+	p.SetTransitional(false)
+	h := &collector{}
+	p.Receive(7, frame(0, 1, msg("a")), false, h)
+	p.SetTransitional(true)
+	p.Receive(7, frame(0, 0, msg("s")), false, h)
+	p.SetTransitional(false)
+	p.Receive(7, frame(0, 0, msg("t"), msg("u")), false, h)
+	p.Receive(7, frame(1, 2, "b"), false, h)
+	p.Receive(7, frame(2, 0, "c", msg("d")), false, h)
+	if want := []string{"s", "t", "u", "abc", "d"}; !slices.Equal(payloads(h), want) {
+		t.Errorf("delivered %q, not %q", payloads(h), want)
+	}
+	if p.Stats.Broken != 0 || p.Stats.Late != 1 {
+		t.Errorf("%+v", p.Stats)
+	}
+}
