@@ -23,6 +23,7 @@ type Engine struct {
 
 	// The membership lists of the sync engine. old is what was last activated.
 	member, old, joined, left []uint32
+	pending                   bool // left is of a synchronisation that was not activated
 	syncRing                  totem.RingID
 
 	trackers []*client // newest first: events go out in that order

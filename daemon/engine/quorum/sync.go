@@ -12,9 +12,15 @@ import (
 func (e *Engine) SyncInit(transitional, members []totem.NodeID, ring totem.RingID) {
 	e.syncRing = ring
 	e.member = appendIDs(e.member[:0], members)
-	e.left = e.left[:0]
+	if !e.pending {
+		e.left = e.left[:0]
+	}
+	e.pending = true
 	e.joined = e.joined[:0]
 	for _, id := range e.old {
+		if slices.Contains(e.left, id) {
+			continue // since a ring whose synchronisation was cut short
+		}
 		if !slices.Contains(transitional, totem.NodeID(id)) || !slices.Contains(e.member, id) {
 			e.left = append(e.left, id)
 		}
@@ -38,7 +44,7 @@ func (e *Engine) SyncProcess() bool { return true }
 
 // SyncActivate makes the membership known to v1 trackers.
 func (e *Engine) SyncActivate() {
-	e.old = append(e.old[:0], e.member...)
+	e.old, e.pending = append(e.old[:0], e.member...), false
 	for _, cl := range e.trackers {
 		e.sendNodeList(cl, e.joined, e.left)
 	}
