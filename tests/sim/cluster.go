@@ -5,12 +5,14 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/corosync-go/corosync/daemon/clock"
 	"github.com/corosync-go/corosync/daemon/logsys"
 	"github.com/corosync-go/corosync/daemon/loop/simloop"
 	"github.com/corosync-go/corosync/daemon/node"
+	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/daemon/totem/srp"
 	"github.com/corosync-go/corosync/daemon/totem/transport"
@@ -67,6 +69,7 @@ type Cluster struct {
 	violations []Violation
 
 	configurations int
+	tokens         []int // longest token timeout that each node may have, milliseconds
 	healing        time.Duration
 }
 
@@ -131,6 +134,7 @@ func New(seed uint64, plan Plan, opt Options) *Cluster {
 		histories: map[string][]*history.Process{}, faults: map[string]int{}, hash: seed,
 	}
 	c.begin = c.world.Now()
+	c.tokens = slices.Clone(plan.TokenMs)
 	c.net = memnet.New(c.world, seed, plan.Calm)
 	c.net.Tap(c.tap)
 	for i := range plan.Nodes {
@@ -281,10 +285,17 @@ func (c *Cluster) formed() bool {
 	return true
 }
 
+// bound is the bound of the plan with the timeouts that reloads have made.
+func (c *Cluster) bound() time.Duration {
+	p := c.Plan
+	p.TokenMs = c.tokens
+	return p.Bound()
+}
+
 // Settle waits for the cluster to become one, and for the clients to have said and heard the last word.
 func (c *Cluster) Settle() {
 	from := c.world.Now()
-	bound := c.Plan.Bound()
+	bound := c.bound()
 	if !c.runUntil(bound, c.formed) {
 		c.violate("liveness", "no common ring %v after the last fault: %s", bound, c.states())
 		return
@@ -394,12 +405,21 @@ func (c *Cluster) Judge() *Result {
 	}
 	return &Result{
 		Seed: c.Seed, Plan: c.Plan, Hash: c.hash, Simulated: c.world.Now().Sub(c.begin), Faults: c.faults, Sent: c.sent,
-		Delivered: c.delivered, Rings: c.configurations, Healing: c.healing, Bound: c.Plan.Bound(), Violations: c.violations,
+		Delivered: c.delivered, Rings: c.configurations, Healing: c.healing, Bound: c.bound(), Violations: c.violations,
 	}
 }
 
-// judgeEnd compares what each daemon says of the groups to who is in them.
+// judgeEnd compares what each daemon says of the nodes and the groups to what is.
 func (c *Cluster) judgeEnd() {
+	for _, h := range c.hosts {
+		for _, o := range c.hosts {
+			if h.up() {
+				if got := h.proc.value(fmt.Sprintf("runtime.members.%d.status", o.id)); got != "joined" {
+					c.violate("cmap", "%v says that node %d is %q", h, o.id, got)
+				}
+			}
+		}
+	}
 	for g := range c.Plan.Groups {
 		group := fmt.Sprintf("group%d", g)
 		var want []history.Member
@@ -428,24 +448,41 @@ func (c *Cluster) judgeEnd() {
 }
 
 // once is a client that makes one request.
-type once struct{ answer []byte }
+type once struct {
+	conn *conn
+	then func(answer []byte)
+}
 
-func (o *once) reply(msg []byte) { o.answer = msg }
-func (o *once) event([]byte)     {}
-func (o *once) closed(string)    {}
+func (o *once) reply(msg []byte) {
+	if o.then != nil {
+		then := o.then
+		o.then = nil
+		then(msg)
+		o.conn.disconnect()
+	}
+}
+func (o *once) event([]byte)  {}
+func (o *once) closed(string) { o.then = nil }
+
+// ask makes a request as a client of its own. then gets the answer, if there is one before the daemon dies.
+func (p *proc) ask(id service.ID, req []byte, then func(answer []byte)) {
+	p.h.nextPID++
+	o := &once{then: then}
+	if o.conn = p.connect(id, p.h.nextPID, o); o.conn != nil {
+		o.conn.send(req)
+	}
+}
+
+// answer is ask that waits a little for the answer; nil if there is none.
+func (p *proc) answer(id service.ID, req []byte) (answer []byte) {
+	p.ask(id, req, func(a []byte) { answer = a })
+	p.c.run(time.Millisecond)
+	return answer
+}
 
 // membership asks a daemon who is in a group.
 func (p *proc) membership(group string) []history.Member {
-	o := &once{}
-	p.h.nextPID++
-	conn := p.connect(2, p.h.nextPID, o)
-	if conn == nil {
-		return nil
-	}
-	conn.send(ipcmsg.CPGMembershipRequest{Group: []byte(group)}.Append(nil))
-	p.c.run(time.Millisecond)
-	conn.disconnect()
-	r, err := ipcmsg.ParseCPGMembershipResponse(o.answer)
+	r, err := ipcmsg.ParseCPGMembershipResponse(p.answer(service.CPG, ipcmsg.CPGMembershipRequest{Group: []byte(group)}.Append(nil)))
 	if err != nil {
 		p.c.violate("ipc", "%v: membership: %v", p.h, err)
 	}
@@ -455,4 +492,13 @@ func (p *proc) membership(group string) []history.Member {
 	}
 	history.SortMembers(out)
 	return out
+}
+
+// value reads a key of a daemon's map as text.
+func (p *proc) value(key string) string {
+	r, err := ipcmsg.ParseCmapGetResponse(p.answer(service.CMAP, ipcmsg.CmapGetRequest{Key: []byte(key), ValueLen: 256}.Append(nil)))
+	if err != nil {
+		p.c.violate("ipc", "%v: reading %s: %v", p.h, key, err)
+	}
+	return strings.TrimRight(string(r.Value), "\x00")
 }

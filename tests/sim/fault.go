@@ -4,8 +4,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/daemon/totem/wire"
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
+	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 )
 
 // kind is a kind of fault. do makes it happen to a host and returns what ends it, which may be nil.
@@ -36,6 +39,7 @@ var kinds = []kind{
 	{"disk full", 0.3, (*Cluster).diskFull},
 	{"restart all", 0.2, (*Cluster).restartAll},
 	{"pause all in turn", 0.2, (*Cluster).pauseAll},
+	{"reload", 0.3, (*Cluster).reload},
 }
 
 // Trouble makes the faults of the plan happen until Heal.
@@ -315,6 +319,32 @@ func (c *Cluster) pauseAll(*host) func() {
 			}
 		})
 		d += c.pauseTime(h) / 2
+	}
+	return nil
+}
+
+// reload changes the token timeout in the files of all nodes, and asks one daemon to have it read everywhere.
+func (c *Cluster) reload(h *host) func() {
+	p := c.Plan
+	p.TokenMs = nil
+	factor := pick(c.rnd, 7, 10, 14)
+	for i, t := range c.Plan.TokenMs {
+		p.TokenMs = append(p.TokenMs, t*factor/10)
+		c.tokens[i] = max(c.tokens[i], t*factor/10)
+	}
+	for _, o := range c.hosts {
+		o.conf = p.conf(o.id)
+	}
+	if h.up() {
+		h.proc.ask(service.CFG, ipcmsg.AppendRequest(nil, ipcmsg.CfgReqReloadConfig), func(answer []byte) {
+			r, err := ipcmsg.ParseResponseHeader(answer)
+			switch {
+			case err != nil:
+				c.violate("ipc", "%v: reload: %v", h, err)
+			case r.Error != cserr.OK && r.Error != cserr.TryAgain:
+				c.violate("reload", "%v: reload answered with %v", h, r.Error)
+			}
+		})
 	}
 	return nil
 }
