@@ -5,8 +5,12 @@ import (
 	"slices"
 )
 
-// reasonNodeDown is CPG's reason for a member whose node left.
-const reasonNodeDown = 3
+// CPG's reasons for a member whose node left, and for one that came with its
+// node.
+const (
+	reasonNodeDown = 3
+	reasonNodeUp   = 4
+)
 
 // views checks that each view follows from the one before.
 func (c *checker) views() {
@@ -268,7 +272,7 @@ func (c *checker) saw(t, o *track, s segment) bool {
 	if s.ends {
 		return t.Live() && c.opt.Settled
 	}
-	return t.ID.Node == o.ID.Node || slices.ContainsFunc(last, func(m Member) bool { return m.Node == o.ID.Node })
+	return t.ID.Node == o.ID.Node || !t.parted(o.ID, s) && slices.ContainsFunc(last, func(m Member) bool { return m.Node == o.ID.Node })
 }
 
 // missed says whether t was not with the sender all the way from the sender's
@@ -289,12 +293,15 @@ func (t *track) missed(sender *track, first int, until RingID) bool {
 }
 
 // parted says whether the node of m did not come along from segment s to the
-// next ring. It may be there all the same: some rings are so short that the
-// group is never told of them.
+// next ring. It may be there all the same, and then its processes come back at
+// once: some rings are so short that the group is never told of them.
 func (t *track) parted(m Member, s segment) bool {
+	is := func(reason uint32) func(Change) bool {
+		return func(ch Change) bool { return ch.Node == m.Node && ch.Reason == reason }
+	}
 	for i := s.from; i < s.to; i++ {
 		e := &t.Events[i]
-		if e.Kind == View && slices.ContainsFunc(e.Left, func(ch Change) bool { return ch.Member == m && ch.Reason == reasonNodeDown }) {
+		if e.Kind == View && (slices.ContainsFunc(e.Left, is(reasonNodeDown)) || slices.ContainsFunc(e.Joined, is(reasonNodeUp))) {
 			return true
 		}
 	}
