@@ -88,7 +88,7 @@ func measure(t *testing.T, tab *table, s settings, p pair, prog string, l load) 
 	var results [2][]result
 	for range s.reps {
 		for i, c := range p {
-			r, err := run(c, prog, l, s.length)
+			r, err := run(c, prog, l, s)
 			if err != nil {
 				t.Fatalf("%s on %s: %v", l.name, names[i], err)
 			}
@@ -105,7 +105,7 @@ func measure(t *testing.T, tab *table, s settings, p pair, prog string, l load) 
 }
 
 // run starts the client on the nodes that send and adds up what they counted.
-func run(c *netns.Cluster, prog string, l load, d time.Duration) (result, error) {
+func run(c *netns.Cluster, prog string, l load, s settings) (result, error) {
 	mode := "flood"
 	if l.latency {
 		mode = "latency"
@@ -114,11 +114,14 @@ func run(c *netns.Cluster, prog string, l load, d time.Duration) (result, error)
 	if l.all {
 		senders = l.nodes
 	}
-	argv := []string{prog, mode, fmt.Sprint(l.bytes), fmt.Sprintf("%.3f", d.Seconds())}
+	argv := []string{prog, mode, fmt.Sprint(l.bytes), fmt.Sprintf("%.3f", s.length.Seconds())}
+	if s.realtime {
+		argv = append([]string{"chrt", "-r", "1"}, argv...)
+	}
 	outs, errs := make([]string, senders), make([]error, senders)
 	var wg sync.WaitGroup
 	for i := range senders {
-		wg.Go(func() { outs[i], errs[i] = c.Node(i+1).TryTimeout(d+30*time.Second, "", argv...) })
+		wg.Go(func() { outs[i], errs[i] = c.Node(i+1).TryTimeout(s.length+30*time.Second, "", argv...) })
 	}
 	wg.Wait()
 	total := result{}

@@ -15,6 +15,8 @@
 //	COROSYNC_BENCH_REPS=3      measurements per daemon and row
 //	COROSYNC_BENCH_ROWS=re     only rows whose name matches
 //	COROSYNC_BENCH_SCHED=no    system.sched_rr of both daemons; default yes
+//	COROSYNC_BENCH_CLIENT=rr   clients with real-time priority too, which takes
+//	                           out what else runs on a busy machine
 //	COROSYNC_BENCH_STRICT=1    fail where a row misses its target
 //	COROSYNC_TEST_PROGRAMS=dir also run corosync's own cpgbench from there
 //

@@ -24,6 +24,7 @@ type settings struct {
 	reps     int
 	rows     *regexp.Regexp
 	sched    string
+	realtime bool // of the client
 	strict   bool
 	programs string
 }
@@ -56,6 +57,7 @@ func readSettings(t testing.TB) settings {
 	if v := os.Getenv("COROSYNC_BENCH_SCHED"); v != "" {
 		s.sched = v
 	}
+	s.realtime = os.Getenv("COROSYNC_BENCH_CLIENT") == "rr"
 	s.strict = os.Getenv("COROSYNC_BENCH_STRICT") != ""
 	return s
 }
