@@ -266,7 +266,7 @@ func (c *checker) completed(t, o *track, s segment, delivered []int) []int {
 // its node, where changes and messages of the ring were missing.
 func (c *checker) saw(t, o *track, s segment) bool {
 	last := t.members(s.to - 1)
-	if has(last, o.ID) || t.gone(o.ID, s.from, s.to) < 0 {
+	if has(last, o.ID) || t.gone(o.ID, s.from, s.to) < 0 || !has(o.members(len(o.Events)-1), t.ID) {
 		return false
 	}
 	if s.ends {
