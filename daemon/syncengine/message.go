@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 )
 
 // Message numbers of the group "sync". They carry no service part.
@@ -41,22 +42,13 @@ type message struct {
 	services []int32 // valid until the next parse into the same message
 }
 
-// order returns the byte order of the sender.
-func order(foreign bool) binary.ByteOrder {
-	native := binary.NativeEndian.Uint16([]byte{1, 0}) == 1
-	if native != foreign {
-		return binary.LittleEndian
-	}
-	return binary.BigEndian
-}
-
 // parse reads b into m. foreign says that the sender's byte order is not ours; the C daemon never converts, so that a
 // ring of both orders does not synchronise there.
 func (m *message) parse(b []byte, foreign bool) error {
 	if len(b) < barrierSize {
 		return fmt.Errorf("%w: %d bytes", errShort, len(b))
 	}
-	o := order(foreign)
+	o := ipcmsg.Order(foreign)
 	m.id = int32(o.Uint32(b))
 	m.ring = totem.RingID{Rep: totem.NodeID(o.Uint32(b[16:])), Seq: o.Uint64(b[20:])}
 	m.services = m.services[:0]

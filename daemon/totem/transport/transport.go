@@ -78,6 +78,26 @@ type Stats struct {
 	MulticastErrors uint64
 }
 
+// MemberAddr returns the address of a node on link 0; an invalid one for a node that is not listed.
+func MemberAddr(members []Member, id totem.NodeID) netip.Addr {
+	var addr netip.Addr
+	for i := range members {
+		if members[i].ID == id {
+			addr = members[i].Addrs[0]
+		}
+	}
+	return addr
+}
+
+// SimpleRingStatus is the ring status of the transports with one link (udp, udpu): the address in use, or the configured one
+// while there is none.
+func SimpleRingStatus(addr, bind netip.Addr) []totem.RingStatus {
+	if !addr.IsValid() {
+		addr = bind
+	}
+	return []totem.RingStatus{{Name: "0 " + addr.WithZone("").String(), Status: "OK"}}
+}
+
 // SimpleStatus is the node status of the transports without state per peer (udp, udpu): one link, enabled while the own
 // interface is up, connected when the node is in the ring. addr is the node's address on link 0, and invalid for an
 // unknown node, of which nothing is said.

@@ -349,22 +349,12 @@ func (t *Transport) Discard() {
 
 // RingStatus describes the link.
 func (t *Transport) RingStatus() []totem.RingStatus {
-	addr := t.link.State().Addr
-	if !addr.IsValid() {
-		addr = t.cfg.Bind
-	}
-	return []totem.RingStatus{{Name: "0 " + addr.WithZone("").String(), Status: "OK"}}
+	return transport.SimpleRingStatus(t.link.State().Addr, t.cfg.Bind)
 }
 
 // NodeStatus describes a node.
 func (t *Transport) NodeStatus(id totem.NodeID, reachable bool) (totem.NodeStatus, bool) {
-	var addr netip.Addr
-	for i := range t.members {
-		if t.members[i].ID == id {
-			addr = t.members[i].Addrs[0]
-		}
-	}
-	return transport.SimpleStatus(id, addr, t.cfg.FrameMTU, reachable, t.link.Up()), true
+	return transport.SimpleStatus(id, transport.MemberAddr(t.members, id), t.cfg.FrameMTU, reachable, t.link.Up()), true
 }
 
 // Stats returns the counters.
