@@ -92,18 +92,28 @@ func (c *checker) selfDelivery() {
 	}
 }
 
-// agreedOrder compares each pair of histories, which gives short
-// contradictions, and then looks for longer cycles through several.
+// agreedOrder looks for one order that agrees with all histories. If there is
+// none, each pair of histories is compared, which gives a short contradiction;
+// what is left is a longer cycle through several.
 func (c *checker) agreedOrder() {
+	cycle := c.cycle()
+	if cycle == nil {
+		return
+	}
 	before := c.count[AgreedOrder]
 	for a, p := range c.procs {
 		for _, q := range c.procs[a+1:] {
 			c.pairOrder(p, q)
 		}
 	}
-	if c.count[AgreedOrder] == before {
-		c.cycles()
+	if c.count[AgreedOrder] > before {
+		return
 	}
+	n := len(cycle)
+	if n > 6 {
+		cycle = append(cycle[:6], "...")
+	}
+	c.fail(AgreedOrder, cycle, "no single order agrees with all deliveries: a cycle of %d messages", n)
 }
 
 // pairOrder: what both deliver, q delivers in p's order.
@@ -125,12 +135,13 @@ func (c *checker) pairOrder(p, q *track) {
 	}
 }
 
-// cycles orders all messages topologically; what is left over is on a cycle.
-func (c *checker) cycles() {
+// cycle orders all messages topologically. What is left over is on a cycle or
+// behind one; the deliveries of one cycle are returned.
+func (c *checker) cycle() []string {
 	index := map[MsgID]int{}
 	var succ [][]int
 	var degree []int
-	var where []string
+	var where []sent
 	for _, t := range c.procs {
 		prev := -1
 		for _, i := range t.delivers {
@@ -142,14 +153,12 @@ func (c *checker) cycles() {
 			if !ok {
 				k = len(succ)
 				index[m] = k
-				succ, degree, where = append(succ, nil), append(degree, 0), append(where, "")
+				succ, degree, where = append(succ, nil), append(degree, 0), append(where, sent{t, i})
 			}
-			if prev >= 0 {
+			// Most processes deliver the same message next.
+			if prev >= 0 && (len(succ[prev]) == 0 || succ[prev][len(succ[prev])-1] != k) {
 				succ[prev] = append(succ[prev], k)
 				degree[k]++
-			}
-			if where[k] == "" {
-				where[k] = at(t, i)
 			}
 			prev = k
 		}
@@ -172,7 +181,7 @@ func (c *checker) cycles() {
 		}
 	}
 	if done == len(succ) {
-		return
+		return nil
 	}
 	// Walk backwards is not stored; forwards among the rest must close.
 	start := -1
@@ -214,13 +223,9 @@ func (c *checker) cycles() {
 		}
 		k = next
 	}
-	var ev []string
-	for i, k := range path {
-		if i == 6 {
-			ev = append(ev, "...")
-			break
-		}
-		ev = append(ev, where[k])
+	ev := make([]string, 0, len(path))
+	for _, k := range path {
+		ev = append(ev, at(where[k].t, where[k].i))
 	}
-	c.fail(AgreedOrder, ev, "no single order agrees with all deliveries: a cycle of %d messages", len(path))
+	return ev
 }

@@ -77,7 +77,8 @@ type Stats struct {
 	PartialsFreed uint64 // partial messages dropped because their sender left
 }
 
-// PG is the layer of one node. It allocates in New; later only when a sender's first large message arrives.
+// PG is the layer of one node. It allocates in New; later only when a queue is longer than ever before, or a sender's first
+// large message arrives.
 type PG struct {
 	// Stats may be read at any time by the owner goroutine.
 	Stats Stats

@@ -8,8 +8,9 @@ import (
 
 // A stream is one of the two send queues with the frame that is being packed for it.
 //
-// Frames live in a ring of slots in one block of memory. The slot behind the last closed frame is the one being packed,
-// so a byte is copied once into its slot and once from there into the datagram. In a slot, data grows from the front and
+// Frames live in a ring of slots. Their memory is taken in blocks when a slot is first used, and the ring starts over when
+// it is empty, so that a queue that never grows long stays in the same few pages. The slot behind the last closed frame is
+// the one being packed, so a byte is copied once into its slot and once from there into the datagram. In a slot, data grows from the front and
 // piece lengths grow from the back; the space that a frame header will need keeps them apart.
 //
 //	first         next            head
@@ -19,7 +20,7 @@ import (
 // transitional stream keeps such frames (see PG.SendTransitional).
 type stream struct {
 	mtu   int
-	mem   []byte // slots x mtu
+	mem   [][]byte // memory of blockSlots slots each; nil until one of them is used
 	slots []slot
 	whole bool // messages that fit into one frame are not cut, larger ones start their own frame
 
@@ -35,6 +36,9 @@ type stream struct {
 	cut bool // the last frame sent ended in the middle of a message
 }
 
+// blockSlots is the number of slots whose memory is taken at once.
+const blockSlots = 32
+
 // slot describes one closed frame.
 type slot struct {
 	size         int // data bytes
@@ -46,7 +50,7 @@ type slot struct {
 
 func (s *stream) init(mtu, slots int) {
 	s.mtu = mtu
-	s.mem = make([]byte, mtu*slots)
+	s.mem = make([][]byte, (slots+blockSlots-1)/blockSlots)
 	s.slots = make([]slot, slots)
 	s.nextFrag = 1
 }
@@ -57,21 +61,30 @@ func (s *stream) used() int { return s.kept + s.queued }
 // room is the number of slots that a message may count on. It is negative when messages took all they could.
 func (s *stream) room() int { return len(s.slots) - s.used() - 2 }
 
-func (s *stream) memory(i int) []byte { return s.mem[i*s.mtu : (i+1)*s.mtu : (i+1)*s.mtu] }
+// memory is that of slot i.
+func (s *stream) memory(i int) []byte {
+	b := s.mem[i/blockSlots]
+	if b == nil {
+		b = make([]byte, min(blockSlots, len(s.slots)-i/blockSlots*blockSlots)*s.mtu)
+		s.mem[i/blockSlots] = b
+	}
+	i %= blockSlots
+	return b[i*s.mtu : (i+1)*s.mtu : (i+1)*s.mtu]
+}
 
 // limit is how many data bytes the slot being packed may hold with one more piece than it has.
 func (s *stream) limit() int { return s.mtu - frameHeader - lenSize*(s.pieces+1) }
 
 // write appends to the piece being written. The caller has checked that b fits.
 func (s *stream) write(b []byte) {
-	copy(s.mem[s.head*s.mtu+s.size:], b)
+	copy(s.memory(s.head)[s.size:], b)
 	s.size += len(b)
 	s.piece += len(b)
 }
 
 // writeString is write for a string.
 func (s *stream) writeString(b string) {
-	copy(s.mem[s.head*s.mtu+s.size:], b)
+	copy(s.memory(s.head)[s.size:], b)
 	s.size += len(b)
 	s.piece += len(b)
 }
@@ -79,8 +92,7 @@ func (s *stream) writeString(b string) {
 // endPiece records the length of the piece being written.
 func (s *stream) endPiece() {
 	s.pieces++
-	end := (s.head + 1) * s.mtu
-	binary.NativeEndian.PutUint16(s.mem[end-lenSize*s.pieces:], uint16(s.piece))
+	binary.NativeEndian.PutUint16(s.memory(s.head)[s.mtu-lenSize*s.pieces:], uint16(s.piece))
 	s.piece = 0
 }
 
@@ -140,6 +152,9 @@ func (s *stream) pull(dst []byte) *slot {
 	s.kept++
 	if !s.cut || !s.whole {
 		s.first, s.kept = s.next, 0
+		if s.queued == 0 && s.pieces == 0 {
+			s.first, s.next, s.head = 0, 0, 0
+		}
 	}
 	return d
 }

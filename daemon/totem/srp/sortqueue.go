@@ -19,28 +19,33 @@ type item struct {
 	misses             uint32 // token visits at which it was missing
 }
 
+// firstItems is the length of the ring that a queue begins with. It doubles when the messages in flight need more, up to
+// queueSize: few clusters ever do.
+const firstItems = 256
+
 // sortQueue holds the messages of one ring by sequence number, from the lowest that is still needed. Out-of-range numbers
-// are refused, so no frame from the network makes it grow.
+// are refused, so no frame from the network makes it grow beyond queueSize.
 type sortQueue struct {
 	head  seq.Num // lowest acceptable number
+	used  uint32  // the items of numbers from head+used on are zero
 	count int     // messages held
-	items []item
+	items []item  // a ring; its length is a power of two
 	pool  *bufferPool
 }
 
 func (q *sortQueue) init(pool *bufferPool, head seq.Num) {
-	q.items = make([]item, queueSize)
+	q.items = make([]item, firstItems)
 	q.pool = pool
 	q.head = head
 }
 
-func (q *sortQueue) at(s seq.Num) *item { return &q.items[s.Uint32()%queueSize] }
+func (q *sortQueue) at(s seq.Num) *item { return &q.items[s.Uint32()%uint32(len(q.items))] }
 
 func (q *sortQueue) inRange(s seq.Num) bool { return s.Sub(q.head) < queueSize }
 
 // get returns the message s, or nil if it is not held.
 func (q *sortQueue) get(s seq.Num) *item {
-	if !q.inRange(s) {
+	if s.Sub(q.head) >= q.used {
 		return nil
 	}
 	if it := q.at(s); it.frame != nil {
@@ -49,9 +54,33 @@ func (q *sortQueue) get(s seq.Num) *item {
 	return nil
 }
 
+// touch returns the item of a number that is in range, to be written.
+func (q *sortQueue) touch(s seq.Num) *item {
+	if d := s.Sub(q.head); d >= q.used {
+		if d >= uint32(len(q.items)) {
+			q.grow(d + 1)
+		}
+		q.used = d + 1
+	}
+	return q.at(s)
+}
+
+// grow makes room for n items.
+func (q *sortQueue) grow(n uint32) {
+	size := uint32(len(q.items))
+	for size < n {
+		size *= 2
+	}
+	items := make([]item, size)
+	for i, s := uint32(0), q.head; i < q.used; i, s = i+1, s.Next() {
+		items[s.Uint32()%size] = *q.at(s)
+	}
+	q.items = items
+}
+
 // put stores a message whose number is in range, in place of one that may be there.
 func (q *sortQueue) put(s seq.Num, it item) {
-	slot := q.at(s)
+	slot := q.touch(s)
 	if slot.frame != nil {
 		q.pool.retire(slot.frame)
 	} else {
@@ -62,7 +91,7 @@ func (q *sortQueue) put(s seq.Num, it item) {
 
 // miss counts a visit at which s, which is in range, was missing, and returns the count.
 func (q *sortQueue) miss(s seq.Num) uint32 {
-	it := q.at(s)
+	it := q.touch(s)
 	it.misses++
 	return it.misses
 }
@@ -74,7 +103,10 @@ func (q *sortQueue) release(s seq.Num) {
 		return
 	}
 	for ; n > 0; n-- {
-		q.drop(q.at(q.head))
+		if q.used > 0 {
+			q.drop(q.at(q.head))
+			q.used--
+		}
 		q.head = q.head.Next()
 	}
 }
@@ -89,8 +121,9 @@ func (q *sortQueue) drop(it *item) {
 
 // reset drops everything and makes head the lowest acceptable number.
 func (q *sortQueue) reset(head seq.Num) {
-	for i := range q.items {
-		q.drop(&q.items[i])
+	for ; q.used > 0; q.used-- {
+		q.drop(q.at(q.head))
+		q.head = q.head.Next()
 	}
 	q.head = head
 }
