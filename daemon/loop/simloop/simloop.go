@@ -1,7 +1,6 @@
 package simloop
 
 import (
-	"container/heap"
 	"time"
 
 	"github.com/corosync-go/corosync/daemon/clock"
@@ -16,6 +15,7 @@ type World struct {
 	now    clock.Instant
 	events eventHeap
 	order  uint64
+	free   []*event
 }
 
 // New returns a world whose time starts at one second.
@@ -24,59 +24,39 @@ func New() *World { return &World{now: clock.Instant(time.Second)} }
 // Now returns the virtual time.
 func (w *World) Now() clock.Instant { return w.now }
 
-// event is one call in the future. Stopped events stay in the heap until their time, with fn nil.
-type event struct {
-	at    clock.Instant
-	order uint64
-	node  *Node // nil: belongs to the world
-	input bool  // stands for a descriptor that is readable
-	fn    func()
-	index int  // place in the heap, -1 when not in it
-	held  bool // came due while its node was paused, and has not been taken back since
-}
-
-type eventHeap []*event
-
-func (h eventHeap) Len() int { return len(h) }
-func (h eventHeap) Less(i, j int) bool {
-	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].order < h[j].order
-}
-func (h eventHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-func (h *eventHeap) Push(x any) {
-	e := x.(*event)
-	e.index = len(*h)
-	*h = append(*h, e)
-}
-func (h *eventHeap) Pop() any {
-	old := *h
-	e := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	e.index = -1
-	return e
-}
-
 func (w *World) set(e *event, at clock.Instant) {
 	e.held = false
-	e.at = max(at, w.now)
-	e.order = w.order
+	place := entry{max(at, w.now), w.order, e}
 	w.order++
 	if e.index >= 0 {
-		heap.Fix(&w.events, e.index)
+		w.events.fix(e.index, place)
 	} else {
-		heap.Push(&w.events, e)
+		w.events.push(place)
 	}
 }
 
 func (w *World) remove(e *event) {
 	e.held = false
 	if e.index >= 0 {
-		heap.Remove(&w.events, e.index)
+		w.events.remove(e.index)
 	}
 }
+
+// once makes a call that cannot be taken back.
+func (w *World) once(n *Node, input bool, at clock.Instant, fn func()) {
+	var e *event
+	if k := len(w.free); k > 0 {
+		e = w.free[k-1]
+		w.free = w.free[:k-1]
+	} else {
+		e = new(event)
+	}
+	*e = event{node: n, fn: fn, index: -1, input: input, recycle: true}
+	w.set(e, at)
+}
+
+// Do is After for a call that is never stopped.
+func (w *World) Do(d time.Duration, fn func()) { w.once(nil, false, w.now.Add(max(d, 0)), fn) }
 
 // After calls fn once, d from now, outside of any node: what the network or the test itself does.
 func (w *World) After(d time.Duration, fn func()) clock.Timer {
@@ -91,14 +71,24 @@ func (w *World) Step() bool {
 	if len(w.events) == 0 {
 		return false
 	}
-	e := heap.Pop(&w.events).(*event)
+	e := w.events.remove(0)
 	w.now = e.at
 	if e.node == nil {
-		e.fn()
+		w.done(e.event)()
 	} else {
-		e.node.turn(e)
+		e.node.turn(e.event)
 	}
 	return true
+}
+
+// done ends an event that is due and returns its function.
+func (w *World) done(e *event) func() {
+	fn := e.fn
+	if e.recycle {
+		e.fn = nil
+		w.free = append(w.free, e)
+	}
+	return fn
 }
 
 // RunFor lets d of virtual time pass.
@@ -152,12 +142,12 @@ func (n *Node) After(d time.Duration, fn func()) clock.Timer {
 func (n *Node) NewAlarm(fn func()) clock.Alarm { return n.newAlarm(fn) }
 
 // Next calls fn in the next turn.
-func (n *Node) Next(fn func()) { n.After(TurnTime, fn) }
+func (n *Node) Next(fn func()) { n.world.once(n, false, n.world.now.Add(TurnTime), fn) }
 
 // Input calls fn in a turn at the current instant, as for a descriptor that has become readable. After a pause, inputs
 // come before timers, as in the real loop.
 func (n *Node) Input(fn func()) {
-	n.world.set(&event{node: n, fn: fn, input: true, index: -1}, n.world.now)
+	n.world.once(n, true, n.world.now, fn)
 }
 
 // Post is Next; it exists so that a Node stands in for a loop.Loop. It never fails.
@@ -211,7 +201,7 @@ func (n *Node) turn(e *event) {
 		n.held[kind] = append(n.held[kind], e)
 		return
 	}
-	e.fn()
+	n.world.done(e)()
 	for _, hook := range n.hooks {
 		hook()
 	}

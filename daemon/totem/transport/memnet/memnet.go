@@ -45,6 +45,7 @@ type Network struct {
 	dirs  map[pair]*direction
 	group map[totem.NodeID]int // of a partition; nil without one
 	free  [][]byte
+	idle  []*datagram
 	tap   func(from, to totem.NodeID, frame []byte)
 	drop  func(from, to totem.NodeID, frame []byte) bool
 }
@@ -118,12 +119,20 @@ func (n *Network) direction(from, to totem.NodeID) *direction {
 	return d
 }
 
+// datagram is one copy of a frame under way.
+type datagram struct {
+	net      *Network
+	from, to totem.NodeID
+	dir      *direction
+	data     []byte
+	arriveFn func()
+}
+
 // send decides what becomes of a datagram.
-func (n *Network) send(from, to totem.NodeID, frame []byte) {
+func (n *Network) send(from, to totem.NodeID, d *direction, frame []byte) {
 	if n.tap != nil {
 		n.tap(from, to, frame)
 	}
-	d := n.direction(from, to)
 	if !n.passes(from, to, d) || n.drop != nil && n.drop(from, to, frame) {
 		return
 	}
@@ -146,14 +155,27 @@ func (n *Network) send(from, to totem.NodeID, frame []byte) {
 			at = max(at, d.last)
 			d.last = at
 		}
-		data := append(n.buffer(), frame...)
-		n.world.After(at.Sub(n.world.Now()), func() {
-			// The link is looked at again: a cut also stops what is under way.
-			e := n.ends[to]
-			if e == nil || !n.passes(from, to, d) || !e.arrive(from, data) {
-				n.free = append(n.free, data)
-			}
-		})
+		var g *datagram
+		if k := len(n.idle); k > 0 {
+			g = n.idle[k-1]
+			n.idle = n.idle[:k-1]
+		} else {
+			g = &datagram{net: n}
+			g.arriveFn = g.arrive
+		}
+		g.from, g.to, g.dir, g.data = from, to, d, append(n.buffer(), frame...)
+		n.world.Do(at.Sub(n.world.Now()), g.arriveFn)
+	}
+}
+
+// arrive ends the way of a datagram. The link is looked at again: a cut also stops what is under way.
+func (g *datagram) arrive() {
+	n, data := g.net, g.data
+	g.data = nil
+	n.idle = append(n.idle, g)
+	e := n.ends[g.to]
+	if e == nil || !n.passes(g.from, g.to, g.dir) || !e.arrive(g.from, data) {
+		n.free = append(n.free, data)
 	}
 }
 
@@ -182,6 +204,8 @@ type Endpoint struct {
 	loop    *simloop.Node
 	handler transport.Handler
 	members []transport.Member
+	dirs    []*direction // to each member
+	readFn  func()
 	block   bool
 	closed  bool
 	up      bool
@@ -194,7 +218,9 @@ type Endpoint struct {
 
 // Endpoint returns the transport of a process that takes the place of node id, and of any earlier process of that node.
 func (n *Network) Endpoint(id totem.NodeID, loop *simloop.Node) *Endpoint {
-	return &Endpoint{net: n, id: id, loop: loop, up: true, block: true}
+	e := &Endpoint{net: n, id: id, loop: loop, up: true, block: true}
+	e.readFn = e.read
+	return e
 }
 
 // Start connects the endpoint.
@@ -242,7 +268,7 @@ func (e *Endpoint) Send(batch []transport.Packet) {
 			}
 			e.stats.TxDatagrams++
 			e.stats.TxBytes += uint64(len(p.Frame))
-			e.net.send(e.id, to, p.Frame)
+			e.net.send(e.id, to, e.dirs[i], p.Frame)
 		}
 	}
 }
@@ -259,7 +285,7 @@ func (e *Endpoint) arrive(from totem.NodeID, data []byte) bool {
 	e.queue = append(e.queue, data)
 	if !e.pending {
 		e.pending = true
-		e.loop.Input(e.read)
+		e.loop.Input(e.readFn)
 	}
 	return true
 }
@@ -300,6 +326,10 @@ func (e *Endpoint) member(id totem.NodeID) bool {
 // SetMembers replaces the list of members.
 func (e *Endpoint) SetMembers(members []transport.Member) error {
 	e.members = append(e.members[:0], members...)
+	e.dirs = e.dirs[:0]
+	for i := range members {
+		e.dirs = append(e.dirs, e.net.direction(e.id, members[i].ID))
+	}
 	return nil
 }
 
