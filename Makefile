@@ -10,6 +10,8 @@ MANDIR      ?= $(PREFIX)/share/man
 SYSCONFDIR  ?= /etc
 LOCALSTATEDIR ?= /var
 SYSTEMDDIR  ?= $(PREFIX)/lib/systemd/system
+INCLUDEDIR  ?= $(PREFIX)/include
+PCDIR       ?= $(LIBDIR)/pkgconfig
 BUILDDIR    ?= build
 INSTALL     ?= install
 
@@ -19,6 +21,9 @@ TOOLS       := $(patsubst %/main.go,%,$(wildcard libcorosync-go/cmd/*/main.go))
 PROGRAMS    := $(DAEMON) $(TOOLS)
 # Debian installs these two in bin, everything else in sbin.
 IN_BIN      := corosync-blackbox corosync-vqsim
+# The client libraries, as pkg-config and the linker know them, and the release whose interface they have.
+CLIENT_LIBS := cpg cmap quorum votequorum cfg sam corosync_common
+API_VERSION ?= 3.1.7
 FUZZTIME    ?= 10s
 LDFLAGS     ?=
 
@@ -33,7 +38,7 @@ RPM_ISA     ?= $(or $(patsubst amd64,x86-64,$(filter amd64,$(PKG_ARCH))),$(patsu
 export CGO_ENABLED ?= 0
 export SEEDS SEED FIRST LOG
 
-.PHONY: all build test race fuzz sim netns interop bench lint install demo package clean help
+.PHONY: all build test race fuzz sim netns interop bench lint pkgconfig install demo package clean help
 
 all: build
 
@@ -47,7 +52,7 @@ test: ## go vet, then every test; names at the end what was skipped and why
 	$(GO) run ./tests/runtests
 
 race: ## the tests of all packages but the cluster ones under the race detector (needs cgo)
-	CGO_ENABLED=1 $(GO) run ./tests/runtests -race $$($(GO) list ./... | grep -v -E '/tests/(netns|interop|bench)$$')
+	CGO_ENABLED=1 $(GO) run ./tests/runtests -race $$($(GO) list ./... | grep -v -E '/tests/(netns|interop|capi|bench)$$')
 
 fuzz: ## each fuzz target for FUZZTIME (default 10s)
 	@$(GO) list ./... | while read p; do \
@@ -74,13 +79,22 @@ lint: ## gofmt, go vet, the rules of tests/arch
 	$(GO) vet ./...
 	$(GO) test -count=1 ./tests/arch
 
-install: build ## into DESTDIR, honours PREFIX SYSCONFDIR LOCALSTATEDIR SYSTEMDDIR
+pkgconfig: ## the files that tell compilers of programs where headers and libraries are
+	@mkdir -p $(BUILDDIR)
+	@for l in corosync $(CLIENT_LIBS); do f=lib$$l.pc; in=library; [ $$l != corosync ] || { f=corosync.pc; in=corosync; }; \
+	  sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|; s|@VERSION@|$(API_VERSION)|'"; \
+	  s|@NAME@|$$l|; s|@SYSCONFDIR@|$(SYSCONFDIR)|; s|@LOCALSTATEDIR@|$(LOCALSTATEDIR)|" packaging/pkgconfig/$$in.pc.in > $(BUILDDIR)/$$f || exit 1; done
+
+install: build pkgconfig ## into DESTDIR, honours PREFIX LIBDIR SYSCONFDIR LOCALSTATEDIR SYSTEMDDIR
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/corosync/uidgid.d $(DESTDIR)$(SYSTEMDDIR)
 	$(INSTALL) -d $(DESTDIR)$(LOCALSTATEDIR)/lib/corosync $(DESTDIR)$(LOCALSTATEDIR)/log/corosync
 	@for p in $(PROGRAMS); do n=$$(basename $$p); d=$(SBINDIR); \
 	  case " $(IN_BIN) " in *" $$n "*) d=$(BINDIR);; esac; \
 	  echo "$(INSTALL) $$n $(DESTDIR)$$d"; $(INSTALL) -m 0755 $(BUILDDIR)/$$n $(DESTDIR)$$d/$$n || exit 1; done
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/corosync $(DESTDIR)$(PCDIR)
+	$(INSTALL) -m 0644 include/corosync/*.h $(DESTDIR)$(INCLUDEDIR)/corosync/
+	$(INSTALL) -m 0644 $(patsubst %,$(BUILDDIR)/lib%.pc,$(CLIENT_LIBS)) $(BUILDDIR)/corosync.pc $(DESTDIR)$(PCDIR)/
 	@if [ -f corosync.conf.example ]; then $(INSTALL) -m 0644 corosync.conf.example $(DESTDIR)$(SYSCONFDIR)/corosync/corosync.conf.example; fi
 	@for u in $(wildcard packaging/systemd/*.service); do \
 	  sed 's|/usr/sbin/|$(SBINDIR)/|g; s|=-/etc/|=-$(SYSCONFDIR)/|' $$u > $(BUILDDIR)/$$(basename $$u) && \

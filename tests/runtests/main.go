@@ -23,7 +23,7 @@ import (
 )
 
 // alone are packages that want the machine for themselves.
-var alone = []string{"/tests/netns", "/tests/interop", "/tests/sim", "/tests/bench"}
+var alone = []string{"/tests/netns", "/tests/capi", "/tests/interop", "/tests/sim", "/tests/bench"}
 
 // event is a line of go test -json.
 type event struct {
