@@ -61,8 +61,8 @@ fuzz: ## each fuzz target for FUZZTIME (default 10s)
 	    $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
 	  done; done
 
-sim: ## simulated clusters: SEEDS=n of them from FIRST on, or SEED=x with its log (LOG=debug: what the daemons log too)
-	$(GO) test -count=1 -timeout 0 -v -run 'TestSim$$' ./tests/sim
+sim: ## simulated clusters: SEEDS=n of them from FIRST on, or with its log SEED=x or PLAN=file (LOG=debug: what the daemons log too)
+	$(if $(PLAN),PLAN=$(abspath $(PLAN))) $(GO) test -count=1 -timeout 0 -v -run 'TestSim$$' ./tests/sim
 
 netns: ## real daemons in network namespaces (root or user namespaces)
 	$(GO) run ./tests/runtests ./tests/netns

@@ -72,6 +72,10 @@ type Env struct {
 	Wall func() time.Time
 	// Check makes the protocol machine verify its invariants after each input. For tests.
 	Check bool
+	// CRules makes the daemon follow the rules of 3.1 where ours differ, to see what rings of both do. Buggify, optional, says
+	// at a place that is named whether a rare path shall be taken without need. For tests.
+	CRules  bool
+	Buggify func(place string) bool
 	// StartSeq is the sequence number before the first message and token of each ring, see srp.Config. For tests.
 	StartSeq uint32
 }
@@ -176,7 +180,9 @@ func (n *Node) openTransport() error {
 }
 
 // pipelining tells the driver what clients are doing.
-func (n *Node) pipelining() bool { return n.ipc != nil && n.ipc.Pipelining() }
+func (n *Node) pipelining() bool {
+	return n.ipc != nil && n.ipc.Pipelining() || n.env.Buggify != nil && n.env.Buggify("clients pipeline")
+}
 
 func (n *Node) newRouter() {
 	rc := service.Config{

@@ -1,8 +1,6 @@
 package node
 
 import (
-	"fmt"
-
 	"github.com/corosync-go/corosync/daemon/config"
 	"github.com/corosync-go/corosync/daemon/logsys"
 	"github.com/corosync-go/corosync/daemon/totem"
@@ -33,6 +31,8 @@ func (n *Node) protocol(c *config.Config) srp.Config {
 		CancelTokenHoldOnRetransmit: t.CancelHoldOnRetrans != 0,
 		StartSeq:                    n.env.StartSeq,
 		Check:                       n.env.Check,
+		CRules:                      n.env.CRules,
+		Buggify:                     n.env.Buggify,
 	}
 }
 
@@ -51,18 +51,12 @@ func (n *Node) logParameters(log logsys.Logger, c *config.Config) {
 	} else {
 		log.Debugf("Token warnings disabled")
 	}
-	for _, line := range []string{
-		fmt.Sprintf("token hold (%d ms) retransmits before loss (%d retrans)", t.HoldMs, t.TokenRetransmits),
-		fmt.Sprintf("join (%d ms) send_join (%d ms) consensus (%d ms) merge (%d ms)",
-			t.JoinMs, t.SendJoinMs, t.ConsensusMs, t.MergeMs),
-		fmt.Sprintf("downcheck (%d ms) fail to recv const (%d msgs)", t.DowncheckMs, t.FailRecvRotations),
-		fmt.Sprintf("seqno unchanged const (%d rotations) Maximum network MTU %d", t.SeqnoUnchanged, frameMTU(c)),
-		fmt.Sprintf("window size per rotation (%d messages) maximum messages per rotation (%d messages)",
-			t.WindowMsgs, t.MaxMsgs),
-		fmt.Sprintf("missed count const (%d messages)", t.MissCount),
-		fmt.Sprintf("heartbeat_failures_allowed (%d)", t.HeartbeatFailures),
-		fmt.Sprintf("max_network_delay (%d ms)", t.MaxNetworkDelayMs),
-	} {
-		log.Debugf("%s", line)
-	}
+	log.Debugf("token hold (%d ms) retransmits before loss (%d retrans)", t.HoldMs, t.TokenRetransmits)
+	log.Debugf("join (%d ms) send_join (%d ms) consensus (%d ms) merge (%d ms)", t.JoinMs, t.SendJoinMs, t.ConsensusMs, t.MergeMs)
+	log.Debugf("downcheck (%d ms) fail to recv const (%d msgs)", t.DowncheckMs, t.FailRecvRotations)
+	log.Debugf("seqno unchanged const (%d rotations) Maximum network MTU %d", t.SeqnoUnchanged, frameMTU(c))
+	log.Debugf("window size per rotation (%d messages) maximum messages per rotation (%d messages)", t.WindowMsgs, t.MaxMsgs)
+	log.Debugf("missed count const (%d messages)", t.MissCount)
+	log.Debugf("heartbeat_failures_allowed (%d)", t.HeartbeatFailures)
+	log.Debugf("max_network_delay (%d ms)", t.MaxNetworkDelayMs)
 }

@@ -129,6 +129,10 @@ func (c *Cluster) mix(values ...uint64) {
 
 // New makes the cluster of a plan; nothing runs yet.
 func New(seed uint64, plan Plan, opt Options) *Cluster {
+	plan.normalize()
+	if plan.Story == nil {
+		plan.Story = plan.story(seed)
+	}
 	c := &Cluster{
 		Seed: seed, Plan: plan, opt: opt, rnd: rand.New(rand.NewPCG(seed, 0x73696d)), world: simloop.New(),
 		histories: map[string][]*history.Process{}, faults: map[string]int{}, hash: seed,
@@ -139,10 +143,10 @@ func New(seed uint64, plan Plan, opt Options) *Cluster {
 	c.net.Tap(c.tap)
 	for i := range plan.Nodes {
 		id := totem.NodeID(i + 1)
-		h := &host{c: c, id: id, conf: plan.conf(id), rate: plan.Rates[i], stored: plan.StoredSeq, older: plan.StoredSeq}
-		if m := opt.Mutant; m != nil && m.Conf != nil {
-			h.conf = m.Conf(h, h.conf)
-		}
+		h := &host{c: c, id: id, rate: plan.Rates[i], stored: plan.StoredSeq, older: plan.StoredSeq, late: plan.Late}
+		h.foreign = slices.Contains(plan.Foreign, int(id))
+		h.cRules = slices.Contains(plan.CRules, int(id))
+		h.write(plan.conf(id))
 		c.hosts = append(c.hosts, h)
 		for k := range plan.Clients {
 			s := &slot{h: h, c: c, group: fmt.Sprintf("group%d", k%plan.Groups), reuse: plan.Reuse, quiet: c.rnd.IntN(6) == 0}
@@ -154,7 +158,12 @@ func New(seed uint64, plan Plan, opt Options) *Cluster {
 
 // Run makes the run of a seed.
 func Run(seed uint64, opt Options) *Result {
-	c := New(seed, NewPlan(seed), opt)
+	return RunPlan(NewPlan(seed), opt)
+}
+
+// RunPlan makes the run of a plan.
+func RunPlan(plan Plan, opt Options) *Result {
+	c := New(plan.Seed, plan, opt)
 	c.Start()
 	c.Clients()
 	c.Trouble()
@@ -171,12 +180,18 @@ func (c *Cluster) run(d time.Duration) {
 	}
 }
 
-// runUntil lets time pass until done; false if that takes longer than limit.
+// poll is how often runUntil looks.
+const poll = 2 * time.Millisecond
+
+// runUntil lets time pass until done, which is asked at intervals; false if that takes longer than limit.
 func (c *Cluster) runUntil(limit time.Duration, done func() bool) (ok bool) {
-	end := c.world.Now().Add(limit)
-	for c.guard(func() { ok = c.world.RunUntil(end.Sub(c.world.Now()), done) }) {
+	for end := c.world.Now().Add(limit); !done(); {
+		if c.world.Now() >= end {
+			return false
+		}
+		c.run(poll)
 	}
-	return ok
+	return true
 }
 
 // guard calls fn and reports whether a process died in it, which has ended fn.
@@ -237,6 +252,7 @@ func (c *Cluster) Heal() {
 	c.armed = nil
 	c.net.SetConditions(c.Plan.Calm)
 	c.net.Drop(nil)
+	c.net.SetQueue(memnet.DefaultQueue)
 	for _, a := range c.hosts {
 		for _, b := range c.hosts {
 			c.net.SetDirection(a.id, b.id, nil)
@@ -244,11 +260,17 @@ func (c *Cluster) Heal() {
 	}
 	c.net.Heal()
 	for _, h := range c.hosts {
-		h.diskErr = nil
+		h.diskErr, h.diskTime, h.late, h.broken = nil, 0, c.Plan.Late, ""
 		if h.up() {
 			h.proc.crashIn = 0
 			h.proc.end.SetInterface(true)
 			h.proc.loop.Resume()
+		}
+		for _, s := range h.slots {
+			if s.cur != nil && s.cur.slow {
+				s.cur.resume()
+			}
+			c.world.Do(0, s.step)
 		}
 	}
 	c.reviveAll()
@@ -348,6 +370,10 @@ func (c *Cluster) served() bool { return c.unserved() == "" }
 
 func (c *Cluster) unserved() string {
 	for _, h := range c.hosts {
+		if h.up() && h.proc.mapper != nil && !h.proc.mapper.idle() {
+			m := h.proc.mapper
+			return fmt.Sprintf("%v: the client of the map waits for %d answers and %d events", h, len(m.await), len(m.told))
+		}
 		for _, s := range h.slots {
 			m := s.cur
 			switch {
@@ -476,7 +502,7 @@ func (p *proc) ask(id service.ID, req []byte, then func(answer []byte)) {
 // answer is ask that waits a little for the answer; nil if there is none.
 func (p *proc) answer(id service.ID, req []byte) (answer []byte) {
 	p.ask(id, req, func(a []byte) { answer = a })
-	p.c.run(time.Millisecond)
+	p.c.run(time.Millisecond + 3*p.c.Plan.Late)
 	return answer
 }
 

@@ -6,124 +6,147 @@ import (
 
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/daemon/totem/transport/memnet"
 	"github.com/corosync-go/corosync/daemon/totem/wire"
 	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 )
 
-// kind is a kind of fault. do makes it happen to a host and returns what ends it, which may be nil.
+// Fault is something that happens once in a run. Which fields mean something depends on the kind; see kinds.
+type Fault struct {
+	At   time.Duration // from the beginning of the trouble
+	Kind string
+	Node int           // where
+	To   int           // the other end of a direction
+	For  time.Duration // until it ends, if it ends by itself
+
+	Size  int           // bytes
+	Count int           // outputs until a crash
+	Part  float64       // of what it hits, or a factor
+	Time  time.Duration // of one pause or delay
+	Frame string        // type of frame that sets it off, or is hit
+	From  bool          // frames from the node instead of those to it
+	All   bool          // all nodes instead of one
+	Disk  string        // ring id that a node comes back with: "old", "lost", or empty for what was stored
+	// Groups are the sides of a partition.
+	Groups [][]int
+}
+
+// kind is a kind of fault. draw, optional, decides the details; do makes it happen to a host and returns what ends it,
+// which may be nil.
 type kind struct {
 	name   string
 	weight float64
-	do     func(c *Cluster, h *host) (undo func())
+	draw   func(d *draw, f *Fault)
+	do     func(c *Cluster, h *host, f *Fault) (undo func())
 }
 
-var kinds = []kind{
-	{"rough network", 2, (*Cluster).rough},
-	{"rough direction", 1, (*Cluster).roughDirection},
-	{"partition", 2, (*Cluster).partition},
-	{"cut one way", 1, (*Cluster).cutOneWay},
-	{"cut both ways", 1, (*Cluster).cutBothWays},
-	{"deaf node", 0.5, (*Cluster).deaf},
-	{"mute node", 0.5, (*Cluster).mute},
-	{"mtu hole", 1, (*Cluster).mtuHole},
-	{"interface down", 0.7, (*Cluster).interfaceDown},
-	{"kill", 1, (*Cluster).killNow},
-	{"crash at output", 1.5, (*Cluster).crashAtOutput},
-	{"crash at frame", 1.5, (*Cluster).crashAtFrame},
-	{"partition at frame", 1, (*Cluster).partitionAtFrame},
-	{"lose frames of a type", 1, (*Cluster).loseType},
-	{"pause", 1.5, (*Cluster).pause},
-	{"pause at frame", 1, (*Cluster).pauseAtFrame},
-	{"leave", 1, (*Cluster).leave},
-	{"disk full", 0.3, (*Cluster).diskFull},
-	{"restart all", 0.2, (*Cluster).restartAll},
-	{"pause all in turn", 0.2, (*Cluster).pauseAll},
-	{"reload", 0.3, (*Cluster).reload},
+// kinds is set in init, for the functions in it refer to it.
+var kinds []kind
+
+func init() {
+	kinds = []kind{
+		{"rough network", 2, nil, (*Cluster).rough},
+		{"rough direction", 1, (*draw).to, (*Cluster).roughDirection},
+		{"partition", 2, (*draw).groups, (*Cluster).partition},
+		{"cut one way", 1, (*draw).to, (*Cluster).cutOneWay},
+		{"cut both ways", 1, (*draw).to, (*Cluster).cutBothWays},
+		{"deaf node", 0.5, nil, (*Cluster).deaf},
+		{"mute node", 0.5, nil, (*Cluster).mute},
+		{"mtu hole", 1, (*draw).hole, (*Cluster).mtuHole},
+		{"short receive queue", 0.5, (*draw).queue, (*Cluster).shortQueue},
+		{"interface down", 0.7, nil, (*Cluster).interfaceDown},
+		{"kill", 1, (*draw).disk, (*Cluster).killNow},
+		{"crash at output", 1.5, (*draw).crash, (*Cluster).crashAtOutput},
+		{"crash at frame", 1.5, (*draw).crashAtFrame, (*Cluster).crashAtFrame},
+		{"partition at frame", 1, (*draw).groupsAtFrame, (*Cluster).partitionAtFrame},
+		{"lose frames of a type", 1, (*draw).loss, (*Cluster).loseType},
+		{"pause", 1.5, (*draw).pause, (*Cluster).pause},
+		{"pause at frame", 1, (*draw).pauseAtFrame, (*Cluster).pauseAtFrame},
+		{"leave", 1, (*draw).disk, (*Cluster).leave},
+		{"disk full", 0.3, (*draw).disk, (*Cluster).diskFull},
+		{"slow disk", 0.7, (*draw).delay, (*Cluster).slowDisk},
+		{"slow node", 0.5, (*draw).slow, (*Cluster).slowNode},
+		{"clients die", 0.5, nil, (*Cluster).clientsDie},
+		{"restart all", 0.2, (*draw).disk, (*Cluster).restartAll},
+		{"pause all in turn", 0.2, (*draw).pause, (*Cluster).pauseAll},
+		{"reload", 0.3, (*draw).factor, (*Cluster).reload},
+		{"reload a broken file", 0.2, nil, (*Cluster).reloadBroken},
+	}
+}
+
+func kindOf(name string) *kind {
+	for i := range kinds {
+		if kinds[i].name == name {
+			return &kinds[i]
+		}
+	}
+	return nil
 }
 
 // Trouble makes the faults of the plan happen until Heal.
 func (c *Cluster) Trouble() {
-	if len(c.Plan.Faults) > 0 {
-		c.world.After(c.exp(c.Plan.FaultEvery), c.nextFault)
+	for i := range c.Plan.Story {
+		f := &c.Plan.Story[i]
+		c.world.Do(f.At, func() { c.inject(f) })
 	}
 }
 
-func (c *Cluster) nextFault() {
+func (c *Cluster) inject(f *Fault) {
 	if c.final {
 		return
 	}
-	c.world.After(c.exp(c.Plan.FaultEvery), c.nextFault)
-	total := 0.0
-	for _, k := range kinds {
-		total += c.Plan.Faults[k.name]
-	}
-	x := c.rnd.Float64() * total
-	for _, k := range kinds {
-		if x -= c.Plan.Faults[k.name]; x < 0 && c.Plan.Faults[k.name] > 0 {
-			c.inject(k, c.hosts[c.rnd.IntN(len(c.hosts))])
-			return
-		}
-	}
-}
-
-func (c *Cluster) inject(k kind, h *host) {
-	c.faults[k.name]++
-	c.log(h, "fault", "%s", k.name)
-	if undo := k.do(c, h); undo != nil {
-		c.world.After(c.exp(c.Plan.FaultFor), func() {
+	h := c.hosts[(max(f.Node, 1)-1)%len(c.hosts)]
+	c.faults[f.Kind]++
+	c.log(h, "fault", "%s", f.Kind)
+	if undo := kindOf(f.Kind).do(c, h, f); undo != nil {
+		c.world.Do(f.For, func() {
 			if !c.final {
-				c.log(h, "fault", "%s ends", k.name)
+				c.log(h, "fault", "%s ends", f.Kind)
 				undo()
 			}
 		})
 	}
 }
 
-func (c *Cluster) rough(*host) func() {
+func (c *Cluster) rough(*host, *Fault) func() {
 	c.net.SetConditions(c.Plan.Rough)
 	return func() { c.net.SetConditions(c.Plan.Calm) }
 }
 
-// other is another host; h itself if there is none.
-func (c *Cluster) other(h *host) *host {
-	if len(c.hosts) == 1 {
-		return h
-	}
-	for {
-		if o := c.hosts[c.rnd.IntN(len(c.hosts))]; o != h {
-			return o
-		}
-	}
-}
+// other is the other end of a fault.
+func (c *Cluster) other(f *Fault) *host { return c.hosts[(max(f.To, 1)-1)%len(c.hosts)] }
 
-func (c *Cluster) roughDirection(h *host) func() {
-	o := c.other(h)
+func (c *Cluster) roughDirection(h *host, f *Fault) func() {
+	o := c.other(f)
 	bad := c.Plan.Rough
 	bad.Loss = max(bad.Loss, 0.3)
 	c.net.SetDirection(h.id, o.id, &bad)
 	return func() { c.net.SetDirection(h.id, o.id, nil) }
 }
 
-func (c *Cluster) partition(*host) func() {
-	groups := make([][]totem.NodeID, 2+c.rnd.IntN(2))
-	for _, h := range c.hosts {
-		i := c.rnd.IntN(len(groups))
-		groups[i] = append(groups[i], h.id)
+func (c *Cluster) partition(_ *host, f *Fault) func() {
+	var groups [][]totem.NodeID
+	for _, g := range f.Groups {
+		var ids []totem.NodeID
+		for _, n := range g {
+			ids = append(ids, totem.NodeID(n))
+		}
+		groups = append(groups, ids)
 	}
 	c.log(nil, "partition", "%v", groups)
 	c.net.Partition(groups...)
 	return c.net.Join
 }
 
-func (c *Cluster) cutOneWay(h *host) func() {
-	o := c.other(h)
+func (c *Cluster) cutOneWay(h *host, f *Fault) func() {
+	o := c.other(f)
 	c.net.Cut(h.id, o.id, true)
 	return func() { c.net.Cut(h.id, o.id, false) }
 }
 
-func (c *Cluster) cutBothWays(h *host) func() {
-	o := c.other(h)
+func (c *Cluster) cutBothWays(h *host, f *Fault) func() {
+	o := c.other(f)
 	c.net.Cut(h.id, o.id, true)
 	c.net.Cut(o.id, h.id, true)
 	return func() {
@@ -146,37 +169,39 @@ func (c *Cluster) cutAll(h *host, in, out, cut bool) {
 	}
 }
 
-func (c *Cluster) deaf(h *host) func() {
+func (c *Cluster) deaf(h *host, _ *Fault) func() {
 	c.cutAll(h, true, false, true)
 	return func() { c.cutAll(h, true, false, false) }
 }
 
-func (c *Cluster) mute(h *host) func() {
+func (c *Cluster) mute(h *host, _ *Fault) func() {
 	c.cutAll(h, false, true, true)
 	return func() { c.cutAll(h, false, true, false) }
 }
 
 // mtuHole loses the large frames to one node, or to all.
-func (c *Cluster) mtuHole(h *host) func() {
-	limit := pick(c.rnd, 200, 600, 1200)
-	all := c.rnd.IntN(3) == 0
-	c.net.Drop(func(_, to totem.NodeID, frame []byte) bool { return len(frame) > limit && (all || to == h.id) })
+func (c *Cluster) mtuHole(h *host, f *Fault) func() {
+	c.net.Drop(func(_, to totem.NodeID, frame []byte) bool { return len(frame) > f.Size && (f.All || to == h.id) })
 	return func() { c.net.Drop(nil) }
 }
 
+// shortQueue leaves the sockets little room for what arrives.
+func (c *Cluster) shortQueue(_ *host, f *Fault) func() {
+	c.net.SetQueue(f.Count)
+	return func() { c.net.SetQueue(memnet.DefaultQueue) }
+}
+
 // loseType loses frames of one type from one node, or to it.
-func (c *Cluster) loseType(h *host) func() {
-	kind := wire.Type(c.rnd.IntN(int(wire.NumTypes)))
-	from := c.rnd.IntN(2) == 0
-	part := pick(c.rnd, 0.3, 1.0)
-	c.net.Drop(func(f, to totem.NodeID, frame []byte) bool {
-		h2, err := wire.ParseHeader(frame)
-		return err == nil && h2.Type == kind && (from && f == h.id || !from && to == h.id) && c.rnd.Float64() < part
+func (c *Cluster) loseType(h *host, f *Fault) func() {
+	kind := frameType(f.Frame)
+	c.net.Drop(func(from, to totem.NodeID, frame []byte) bool {
+		head, err := wire.ParseHeader(frame)
+		return err == nil && head.Type == kind && (f.From && from == h.id || !f.From && to == h.id) && c.rnd.Float64() < f.Part
 	})
 	return func() { c.net.Drop(nil) }
 }
 
-func (c *Cluster) interfaceDown(h *host) func() {
+func (c *Cluster) interfaceDown(h *host, _ *Fault) func() {
 	p := h.proc
 	if p == nil {
 		return nil
@@ -185,37 +210,38 @@ func (c *Cluster) interfaceDown(h *host) func() {
 	return func() { p.end.SetInterface(true) }
 }
 
-// reboot starts a daemon that has died, with its disk as it is, with an old one, or without.
-func (h *host) reboot() {
+// reboot starts a daemon that has died, with its disk as it is.
+func (h *host) reboot() { h.rebootWith(&Fault{}) }
+
+// rebootWith starts a daemon that has died, with its disk as it is, with an old one, or without.
+func (h *host) rebootWith(f *Fault) {
 	if h.up() {
 		return
 	}
 	h.diskErr = nil
-	if h.c.Plan.OldDisk {
-		switch h.c.rnd.IntN(4) {
-		case 0:
-			h.stored = h.older
-			h.c.faults["old ring id"]++
-		case 1:
-			h.stored = h.c.Plan.StoredSeq
-			h.c.faults["lost ring id"]++
-		}
+	switch f.Disk {
+	case "old":
+		h.stored = h.older
+		h.c.faults["old ring id"]++
+	case "lost":
+		h.stored = h.c.Plan.StoredSeq
+		h.c.faults["lost ring id"]++
 	}
 	h.boot()
 }
 
-func (c *Cluster) killNow(h *host) func() {
+func (c *Cluster) killNow(h *host, f *Fault) func() {
 	if h.up() {
 		h.proc.kill("kill")
 	}
-	return h.reboot
+	return func() { h.rebootWith(f) }
 }
 
-func (c *Cluster) crashAtOutput(h *host) func() {
+func (c *Cluster) crashAtOutput(h *host, f *Fault) func() {
 	if h.up() {
-		h.proc.crashIn = 1 + c.rnd.IntN(pick(c.rnd, 3, 30, 300))
+		h.proc.crashIn = f.Count
 	}
-	return h.reboot
+	return func() { h.rebootWith(f) }
 }
 
 // trap waits for a frame of a type from a node.
@@ -250,28 +276,33 @@ func (c *Cluster) tap(from, to totem.NodeID, frame []byte) {
 	}
 }
 
-// rare is a type of frame that marks a moment of a membership change.
-func (c *Cluster) rare() wire.Type {
-	return pick(c.rnd, wire.TypeJoin, wire.TypeCommitToken, wire.TypeCommitToken, wire.TypeMergeDetect, wire.TypeToken, wire.TypeMcast)
+// frameType is the type with a name; types are printed by their names.
+func frameType(name string) wire.Type {
+	for t := wire.Type(0); t < wire.NumTypes; t++ {
+		if t.String() == name {
+			return t
+		}
+	}
+	return wire.NumTypes
 }
 
 // crashAtFrame lets a node die soon after it has sent a frame of a rare type, at any output.
-func (c *Cluster) crashAtFrame(h *host) func() {
+func (c *Cluster) crashAtFrame(h *host, f *Fault) func() {
 	if h.up() {
 		h.proc.crashIn = 0
 	}
-	c.catch(h, c.rare(), func() {
+	c.catch(h, frameType(f.Frame), func() {
 		if h.up() && !c.final {
-			h.proc.crashIn = 1 + c.rnd.IntN(pick(c.rnd, 2, 10, 40))
+			h.proc.crashIn = f.Count
 		}
 	})
-	return h.reboot
+	return func() { h.rebootWith(f) }
 }
 
-func (c *Cluster) partitionAtFrame(h *host) func() {
-	c.catch(h, c.rare(), func() {
+func (c *Cluster) partitionAtFrame(h *host, f *Fault) func() {
+	c.catch(h, frameType(f.Frame), func() {
 		if !c.final {
-			c.partition(h)
+			c.partition(h, f)
 		}
 	})
 	return c.net.Join
@@ -290,83 +321,114 @@ func (c *Cluster) pauseFor(h *host, d time.Duration) {
 	})
 }
 
-// pauseTime is around the token timeout of a node: shorter, or much longer.
-func (c *Cluster) pauseTime(h *host) time.Duration {
-	token := time.Duration(c.Plan.TokenMs[h.id-1]) * time.Millisecond
-	return time.Duration(float64(token) * pick(c.rnd, 0.2, 0.9, 1.1, 2, 5, 10) * (0.8 + 0.4*c.rnd.Float64()))
-}
-
-func (c *Cluster) pause(h *host) func() {
-	c.pauseFor(h, c.pauseTime(h))
+func (c *Cluster) pause(h *host, f *Fault) func() {
+	c.pauseFor(h, f.Time)
 	return nil
 }
 
-func (c *Cluster) pauseAtFrame(h *host) func() {
-	c.catch(h, c.rare(), func() {
+func (c *Cluster) pauseAtFrame(h *host, f *Fault) func() {
+	c.catch(h, frameType(f.Frame), func() {
 		if !c.final {
-			c.pauseFor(h, c.pauseTime(h))
+			c.pauseFor(h, f.Time)
 		}
 	})
 	return nil
 }
 
-func (c *Cluster) pauseAll(*host) func() {
+func (c *Cluster) pauseAll(_ *host, f *Fault) func() {
 	d := time.Duration(0)
 	for _, h := range c.hosts {
 		c.world.After(d, func() {
 			if !c.final {
-				c.pause(h)
+				c.pauseFor(h, f.Time)
 			}
 		})
-		d += c.pauseTime(h) / 2
+		d += f.Time / 2
 	}
 	return nil
 }
 
-// reload changes the token timeout in the files of all nodes, and asks one daemon to have it read everywhere.
-func (c *Cluster) reload(h *host) func() {
+// slowNode makes a process come late to its timers and to what arrives.
+func (c *Cluster) slowNode(h *host, f *Fault) func() {
+	h.late = f.Time
+	return func() { h.late = c.Plan.Late }
+}
+
+// reload changes the token timeout in the files of all nodes, or of one, and asks a daemon to have them read everywhere.
+func (c *Cluster) reload(h *host, f *Fault) func() {
 	p := c.Plan
-	p.TokenMs = nil
-	factor := pick(c.rnd, 7, 10, 14)
+	p.TokenMs = slices.Clone(c.Plan.TokenMs)
 	for i, t := range c.Plan.TokenMs {
-		p.TokenMs = append(p.TokenMs, t*factor/10)
-		c.tokens[i] = max(c.tokens[i], t*factor/10)
+		if f.All || totem.NodeID(i+1) == h.id {
+			p.TokenMs[i] = int(float64(t) * f.Part)
+			c.tokens[i] = max(c.tokens[i], p.TokenMs[i])
+		}
 	}
 	for _, o := range c.hosts {
-		o.conf = p.conf(o.id)
+		o.write(p.conf(o.id))
 	}
-	if h.up() {
-		h.proc.ask(service.CFG, ipcmsg.AppendRequest(nil, ipcmsg.CfgReqReloadConfig), func(answer []byte) {
-			r, err := ipcmsg.ParseResponseHeader(answer)
-			switch {
-			case err != nil:
-				c.violate("ipc", "%v: reload: %v", h, err)
-			case r.Error != cserr.OK && r.Error != cserr.TryAgain:
-				c.violate("reload", "%v: reload answered with %v", h, r.Error)
-			}
-		})
-	}
+	c.askReload(h, false)
 	return nil
+}
+
+// reloadBroken has a file read that is none: the daemon must refuse it and go on.
+func (c *Cluster) reloadBroken(h *host, _ *Fault) func() {
+	h.broken = "totem {\n  version: 2\n  token: many\n}\nnodelist {\n"
+	c.askReload(h, true)
+	return func() { h.broken = "" }
+}
+
+func (c *Cluster) askReload(h *host, broken bool) {
+	if !h.up() {
+		return
+	}
+	h.proc.ask(service.CFG, ipcmsg.AppendRequest(nil, ipcmsg.CfgReqReloadConfig), func(answer []byte) {
+		r, err := ipcmsg.ParseResponseHeader(answer)
+		switch {
+		case err != nil:
+			c.violate("ipc", "%v: reload: %v", h, err)
+		case broken:
+			// Another fault may have written the file again meanwhile.
+		case r.Error != cserr.OK && r.Error != cserr.TryAgain && c.faults["reload a broken file"] == 0:
+			c.violate("reload", "%v: reload answered with %v", h, r.Error)
+		}
+	})
 }
 
 // leave stops a node gracefully.
-func (c *Cluster) leave(h *host) func() {
+func (c *Cluster) leave(h *host, f *Fault) func() {
 	if p := h.proc; p != nil && !p.stopping {
 		p.stopping = true
 		p.loop.Input(func() { p.node.Shutdown("simulation") })
 	}
-	return h.reboot
+	return func() { h.rebootWith(f) }
 }
 
-func (c *Cluster) diskFull(h *host) func() {
+func (c *Cluster) diskFull(h *host, f *Fault) func() {
 	h.diskErr = errDisk
 	return func() {
 		h.diskErr = nil
-		h.reboot()
+		h.rebootWith(f)
 	}
 }
 
-func (c *Cluster) restartAll(*host) func() {
+// slowDisk makes each write of the ring id take its time; the process stands still meanwhile.
+func (c *Cluster) slowDisk(h *host, f *Fault) func() {
+	h.diskTime = f.Time
+	return func() { h.diskTime = 0 }
+}
+
+// clientsDie ends all clients of a node at once, without a word.
+func (c *Cluster) clientsDie(h *host, _ *Fault) func() {
+	for _, s := range h.slots {
+		if m := s.cur; m != nil {
+			m.die()
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) restartAll(_ *host, f *Fault) func() {
 	for _, h := range c.hosts {
 		if h.up() {
 			h.proc.kill("kill")
@@ -374,7 +436,7 @@ func (c *Cluster) restartAll(*host) func() {
 	}
 	return func() {
 		for _, h := range c.hosts {
-			h.reboot()
+			h.rebootWith(f)
 		}
 	}
 }

@@ -24,6 +24,8 @@ type slot struct {
 	// reuse makes the next client have the process id of the last one, as a program that connects again does.
 	reuse bool
 	pid   uint32
+	// finishing says that finish runs.
+	finishing bool
 }
 
 // step is what the slot does next, and arranges for the step after that.
@@ -32,7 +34,10 @@ func (s *slot) step() {
 	next := c.exp(c.Plan.ClientStep)
 	switch m := s.cur; {
 	case c.final:
-		s.finish()
+		if !s.finishing {
+			s.finishing = true
+			s.finish()
+		}
 		return
 	case m == nil:
 		if s.h.up() {

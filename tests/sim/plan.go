@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,19 +12,33 @@ import (
 	"github.com/corosync-go/corosync/daemon/totem/transport/memnet"
 )
 
-// Plan is what a seed decides before the run.
+// Plan is what a seed decides before the run. Its text form is in text.go.
 type Plan struct {
+	// Seed decides what chance decides during the run: delays and losses of single frames, what clients do.
+	Seed  uint64
 	Nodes int
 	// TokenMs is totem.token of each node; most plans have one value for all.
 	TokenMs []int
 	// Rates are the speeds of the nodes' clocks.
 	Rates []float64
+	// Own are settings of the section totem that single nodes have, such as "netmtu: 900; max_messages: 3"; by node.
+	Own []string
+	// Foreign are the nodes whose control frames and recovered messages are written in the other byte order.
+	Foreign []int
+	// CRules are the nodes that follow the C daemon's rules where ours differ.
+	CRules []int
+	// Buggify is how often a rare path is taken without need, at the places that the seed selects.
+	Buggify float64
+	// Late is how late processes come to timers and frames at most.
+	Late time.Duration
+
 	// Trouble is how long faults occur.
 	Trouble time.Duration
 	// FaultEvery is the mean time from one fault to the next, FaultFor the mean duration of one that ends by itself.
 	FaultEvery, FaultFor time.Duration
-	// Faults are the weights of the kinds; absent ones do not occur.
+	// Faults are the weights of the kinds; absent ones do not occur. New makes the Story of them if there is none.
 	Faults map[string]float64
+	Story  []Fault
 	// Calm and Rough are the network at rest and in bad times.
 	Calm, Rough memnet.Conditions
 	// ColdStart starts all nodes at once.
@@ -40,6 +55,8 @@ type Plan struct {
 	Large            float64
 	LargeSize        int
 	SpyEvery         time.Duration
+	// Maps makes clients change and follow the configuration map.
+	Maps bool
 
 	StartSeq                   uint32
 	StoredSeq                  uint64
@@ -48,6 +65,8 @@ type Plan struct {
 	// OldDisk lets nodes come back without their ring id, or with an old one.
 	OldDisk                 bool
 	WindowSize, MaxMessages int
+	NetMTU                  int
+	MissCount               int
 	SendJoinMs              int
 	Heartbeat               int
 }
@@ -61,48 +80,126 @@ func between(r *rand.Rand, lo, hi time.Duration) time.Duration {
 }
 
 // NewPlan decides all that a seed decides.
+//
+// Runs are short, for what goes wrong goes wrong within a few membership changes, and many short runs meet more different
+// beginnings than few long ones. One in forty has more than eight nodes.
 func NewPlan(seed uint64) Plan {
 	r := rand.New(rand.NewPCG(seed, 0x706c616e))
 	p := Plan{
-		Nodes:      pick(r, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7, 8),
-		Trouble:    between(r, 10*time.Second, 120*time.Second),
-		FaultEvery: between(r, 300*time.Millisecond, 10*time.Second),
-		FaultFor:   between(r, 200*time.Millisecond, 10*time.Second),
+		Seed:       seed,
+		Nodes:      pick(r, 1, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 7, 8),
+		Trouble:    between(r, 1500*time.Millisecond, 16*time.Second),
+		FaultEvery: between(r, 100*time.Millisecond, 3*time.Second),
+		FaultFor:   between(r, 100*time.Millisecond, 5*time.Second),
 		ColdStart:  r.IntN(2) == 0,
-		Clients:    pick(r, 1, 1, 2, 3),
+		Clients:    pick(r, 1, 1, 1, 2, 3),
 		Groups:     pick(r, 1, 1, 1, 2),
 		ClientStep: between(r, 50*time.Millisecond, 2*time.Second),
-		Burst:      pick(r, 1, 1, 3, 10),
+		Burst:      pick(r, 1, 1, 1, 3, 3, 10),
 		Leave:      pick(r, 0, 0.01, 0.05),
 		Die:        pick(r, 0, 0.01, 0.05),
 		Slow:       pick(r, 0, 0, 0.02),
 		SlowFor:    between(r, 100*time.Millisecond, 5*time.Second),
 		Reuse:      r.IntN(3) == 0,
 		MaxSize:    pick(r, 64, 300, 1500, 8000),
-		Large:      pick(r, 0, 0, 0.01, 0.05),
+		Large:      pick(r, 0, 0, 0, 0.01, 0.05),
 		LargeSize:  100 << 10,
 		SpyEvery:   between(r, 100*time.Millisecond, 2*time.Second),
+		Maps:       r.IntN(4) == 0,
 		Faults:     map[string]float64{},
 	}
-	if r.IntN(25) == 0 {
+	switch x := r.IntN(200); {
+	case x < 4:
 		p.Nodes = 9 + r.IntN(8)
 		p.Trouble /= 4
+		p.ClientStep *= 2
+	case x == 4:
+		p.Nodes = 17 + r.IntN(16)
+		p.Trouble /= 8
+		p.ClientStep *= 6
 	}
-	token := pick(r, 500, 1000, 1000, 3000)
+	p.drawNodes(r)
+	p.drawNetwork(r)
+	for _, k := range kinds {
+		if r.IntN(2) == 0 {
+			p.Faults[k.name] = k.weight * (0.2 + r.Float64())
+		}
+	}
+	if r.IntN(4) == 0 {
+		p.StartSeq = pick(r, uint32(0xffffff00), 0xfffffff0, 0xffffffff, 0x7ffffff0, 0x7fffff00)
+	}
+	if r.IntN(6) == 0 {
+		p.StoredSeq = pick(r, uint64(1)<<32-9, 1<<32-2, 1<<31-3, 1<<63-5, 1<<40, 1<<64-1<<33)
+	}
+	p.WaitForAll = r.IntN(6) == 0
+	p.AutoTieBreaker = !p.WaitForAll && r.IntN(6) == 0
+	p.CancelHold = r.IntN(4) == 0
+	p.OldDisk = r.IntN(5) == 0
+	if r.IntN(5) == 0 {
+		p.WindowSize, p.MaxMessages = pick(r, 10, 20, 300), pick(r, 1, 5, 60)
+	}
+	p.NetMTU = pick(r, 0, 0, 0, 0, 250, 600)
+	p.MissCount = pick(r, 0, 0, 0, 1, 2, 10)
+	p.SendJoinMs = pick(r, 0, 0, 0, 10, 80)
+	p.Heartbeat = pick(r, 0, 0, 0, 0, 2)
+	if r.IntN(4) == 0 {
+		p.Buggify = pick(r, 0.002, 0.01, 0.05, 0.2)
+	}
+	return p
+}
+
+// drawNodes decides what differs between the nodes.
+func (p *Plan) drawNodes(r *rand.Rand) {
+	token := pick(r, 300, 500, 500, 1000, 1000, 3000)
 	differ := r.IntN(6) == 0
-	rates := r.IntN(5) == 0
-	for range p.Nodes {
+	spread := pick(r, 0, 0, 0, 0, 0.1, 0.4)
+	own := r.IntN(6) == 0
+	for n := range p.Nodes {
 		t := token
 		if differ {
 			t = token * (10 + r.IntN(11)) / 10
 		}
 		p.TokenMs = append(p.TokenMs, t)
-		rate := 1.0
-		if rates {
-			rate = 1 + (r.Float64()-0.5)*0.1
+		p.Rates = append(p.Rates, 1+math.Round((r.Float64()-0.5)*spread*1000)/1000)
+		if own && r.IntN(2) == 0 {
+			for len(p.Own) <= n {
+				p.Own = append(p.Own, "")
+			}
+			p.Own[n] = ownSettings(r)
 		}
-		p.Rates = append(p.Rates, rate)
 	}
+	if r.IntN(8) == 0 {
+		for n := range p.Nodes {
+			if r.IntN(2) == 0 {
+				p.Foreign = append(p.Foreign, n+1)
+			}
+		}
+	}
+	if r.IntN(6) == 0 {
+		p.Late = between(r, 100*time.Microsecond, 50*time.Millisecond).Round(time.Microsecond)
+	}
+}
+
+// ownSettings are settings that the nodes of a ring need not agree on.
+func ownSettings(r *rand.Rand) string {
+	var list []string
+	for _, s := range []struct {
+		key    string
+		values []int
+	}{
+		{"max_messages", []int{1, 3, 17, 50}}, {"window_size", []int{5, 50, 200}}, {"netmtu", []int{250, 600, 1500}},
+		{"miss_count_const", []int{1, 5, 20}}, {"join", []int{30, 50, 200}}, {"send_join", []int{10, 100}},
+		{"merge", []int{50, 200, 1000}}, {"seqno_unchanged_const", []int{2, 30, 100}},
+		{"token_retransmits_before_loss_const", []int{2, 4, 8}}, {"fail_recv_const", []int{500, 2500}},
+	} {
+		if r.IntN(3) == 0 {
+			list = append(list, fmt.Sprintf("%s: %d", s.key, pick(r, s.values...)))
+		}
+	}
+	return strings.Join(list, "; ")
+}
+
+func (p *Plan) drawNetwork(r *rand.Rand) {
 	delay := between(r, 100*time.Microsecond, 4*time.Millisecond)
 	p.Calm = memnet.Conditions{Delay: delay, Jitter: delay / time.Duration(pick(r, 1, 2, 10))}
 	p.Rough = p.Calm
@@ -119,27 +216,6 @@ func NewPlan(seed uint64) Plan {
 	if r.IntN(3) == 0 {
 		p.Rough.Jitter = between(r, time.Millisecond, 100*time.Millisecond)
 	}
-	for _, k := range kinds {
-		if r.IntN(2) == 0 {
-			p.Faults[k.name] = k.weight * (0.2 + r.Float64())
-		}
-	}
-	if r.IntN(4) == 0 {
-		p.StartSeq = pick(r, uint32(0xffffff00), 0xfffffff0, 0xffffffff, 0x7ffffff0, 0x7fffff00)
-	}
-	if r.IntN(6) == 0 {
-		p.StoredSeq = pick(r, uint64(1)<<32-9, 1<<32-2, 1<<31-3, 1<<63-5, 1<<40)
-	}
-	p.WaitForAll = r.IntN(6) == 0
-	p.AutoTieBreaker = !p.WaitForAll && r.IntN(6) == 0
-	p.CancelHold = r.IntN(4) == 0
-	p.OldDisk = r.IntN(5) == 0
-	if r.IntN(5) == 0 {
-		p.WindowSize, p.MaxMessages = pick(r, 10, 20, 300), pick(r, 1, 5, 60)
-	}
-	p.SendJoinMs = pick(r, 0, 0, 0, 10, 80)
-	p.Heartbeat = pick(r, 0, 0, 0, 0, 2)
-	return p
 }
 
 // size is the size of the next message of a client, in bytes.
@@ -157,14 +233,23 @@ func (p *Plan) conf(id totem.NodeID) string {
 	if p.CancelHold {
 		b.WriteString("  cancel_token_hold_on_retransmit: yes\n")
 	}
-	if p.WindowSize > 0 {
-		fmt.Fprintf(&b, "  window_size: %d\n  max_messages: %d\n", p.WindowSize, p.MaxMessages)
+	own := ""
+	if int(id) <= len(p.Own) {
+		own = p.Own[id-1]
 	}
-	if p.SendJoinMs > 0 {
-		fmt.Fprintf(&b, "  send_join: %d\n", p.SendJoinMs)
+	for _, s := range []struct {
+		key   string
+		value int
+	}{
+		{"window_size", p.WindowSize}, {"max_messages", p.MaxMessages}, {"netmtu", p.NetMTU}, {"miss_count_const", p.MissCount},
+		{"send_join", p.SendJoinMs}, {"heartbeat_failures_allowed", p.Heartbeat},
+	} {
+		if s.value > 0 && !strings.Contains(own, s.key+":") {
+			fmt.Fprintf(&b, "  %s: %d\n", s.key, s.value)
+		}
 	}
-	if p.Heartbeat > 0 {
-		fmt.Fprintf(&b, "  heartbeat_failures_allowed: %d\n", p.Heartbeat)
+	for _, line := range strings.Split(own, ";") {
+		fmt.Fprintf(&b, "  %s\n", strings.TrimSpace(line))
 	}
 	b.WriteString("}\nquorum {\n  provider: corosync_votequorum\n")
 	if p.WaitForAll {
@@ -179,6 +264,24 @@ func (p *Plan) conf(id totem.NodeID) string {
 	}
 	b.WriteString("}\n")
 	return b.String()
+}
+
+// normalize fills in what a plan that was written by hand leaves out.
+func (p *Plan) normalize() {
+	p.Nodes = min(max(p.Nodes, 1), 32)
+	for len(p.TokenMs) < p.Nodes {
+		p.TokenMs = append(p.TokenMs, slices.Concat(p.TokenMs, []int{1000})[0])
+	}
+	for len(p.Rates) < p.Nodes {
+		p.Rates = append(p.Rates, 1)
+	}
+	p.TokenMs, p.Rates = p.TokenMs[:p.Nodes], p.Rates[:p.Nodes]
+	p.Groups, p.Burst, p.MaxSize, p.LargeSize = max(p.Groups, 1), max(p.Burst, 1), max(p.MaxSize, 1), max(p.LargeSize, 2*headSize)
+	for _, d := range []*time.Duration{&p.ClientStep, &p.SpyEvery} {
+		if *d <= 0 {
+			*d = time.Hour
+		}
+	}
 }
 
 // Timeouts of a node with this token timeout, as the configuration derives them.
@@ -198,8 +301,11 @@ func (p *Plan) Bound() time.Duration {
 		slow = max(slow, 1/p.Rates[i])
 	}
 	t := time.Duration(token) * time.Millisecond
-	round := t + 2*consensusOf(token) + 200*time.Millisecond + time.Duration(p.SendJoinMs)*time.Millisecond
-	return time.Duration(float64(round) * slow * float64(2+bitsOf(p.Nodes)))
+	wait := 200*time.Millisecond + time.Duration(p.SendJoinMs)*time.Millisecond + 4*p.Late
+	if len(p.Own) > 0 {
+		wait += 1200 * time.Millisecond // the longest merge and send_join of ownSettings
+	}
+	return time.Duration(float64(t+2*consensusOf(token)+wait) * slow * float64(2+bitsOf(p.Nodes)))
 }
 
 func bitsOf(n int) (b int) {

@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"math/rand"
 	"net/netip"
@@ -19,6 +21,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/daemon/totem/transport"
 	"github.com/corosync-go/corosync/daemon/totem/transport/memnet"
+	"github.com/corosync-go/corosync/daemon/totem/wire"
 )
 
 // host is a machine: what survives the death of the daemon that runs on it.
@@ -26,7 +29,12 @@ type host struct {
 	c    *Cluster
 	id   totem.NodeID
 	conf string // text of corosync.conf
-	rate float64
+	// broken, if not empty, is what the file holds for a while instead.
+	broken string
+	rate   float64
+	late   time.Duration // how late the process comes to things at most
+	// foreign says that control frames are written in the other byte order, cRules that the daemon follows C's rules.
+	foreign, cRules bool
 
 	proc *proc // nil while no daemon runs
 	life int
@@ -35,6 +43,8 @@ type host struct {
 	older   uint64 // what it was some time ago
 	barrier uint32 // of votequorum
 	diskErr error  // the disk refuses to write
+	// diskTime is how long a write takes.
+	diskTime time.Duration
 
 	slots   []*slot
 	nextPID uint32
@@ -51,12 +61,17 @@ type proc struct {
 	db      *icmap.Map
 	spy     *spy
 	watcher *watcher
+	mapper  *mapper
 	alive   bool
 	// stopping says that a graceful stop was asked for.
 	stopping bool
 
 	// crashIn counts the outputs (packets, writes, events to clients) until the process dies; 0 is never.
 	crashIn int
+
+	// stalled says that the process waits for its disk; outbox is what it sends afterwards.
+	stalled bool
+	outbox  []transport.Packet
 
 	conns  []*conn
 	connID uint64
@@ -80,6 +95,14 @@ func (h *host) up() bool { return h.proc != nil }
 
 func (h *host) String() string { return fmt.Sprintf("n%d", h.id) }
 
+// write writes the configuration file.
+func (h *host) write(text string) {
+	if m := h.c.opt.Mutant; m != nil && m.Conf != nil {
+		text = m.Conf(h, text)
+	}
+	h.conf, h.broken = text, ""
+}
+
 // boot starts a daemon.
 func (h *host) boot() {
 	c := h.c
@@ -89,6 +112,12 @@ func (h *host) boot() {
 	if h.rate != 1 {
 		p.turns = &skewed{p.loop, h.rate}
 	}
+	p.loop.SetLate(func() time.Duration {
+		if h.late == 0 {
+			return 0
+		}
+		return time.Duration(c.rnd.Int64N(int64(h.late)))
+	})
 	p.end = c.net.Endpoint(h.id, p.loop)
 	h.proc = p
 	c.log(h, "boot", "life %d stored ring %d", h.life, h.stored)
@@ -115,7 +144,8 @@ func (h *host) boot() {
 		Offload:   func(work, then func()) { work(); p.loop.Next(then) },
 		Endpoints: p, Wall: c.wall, Check: true, StartSeq: c.Plan.StartSeq,
 		OnReady: func() { p.loop.Next(p.ready) },
-		Exit:    p.exit,
+		CRules:  h.cRules, Buggify: c.buggify(),
+		Exit: p.exit,
 	}
 	if m := c.opt.Mutant; m != nil && m.Env != nil {
 		m.Env(h, &env)
@@ -138,6 +168,25 @@ func (h *host) boot() {
 func (p *proc) ready() {
 	if p.alive {
 		p.watchQuorum()
+		if p.c.Plan.Maps {
+			p.useMap()
+		}
+	}
+}
+
+// buggify is the function that makes rare paths common; nil in runs without. Each seed does so at about half of the places.
+func (c *Cluster) buggify() func(place string) bool {
+	if c.Plan.Buggify == 0 {
+		return nil
+	}
+	return func(place string) bool {
+		h := fnv.New64a()
+		h.Write([]byte(place))
+		if (h.Sum64()^c.Seed*0x9e3779b97f4a7c15)>>32&1 == 0 || c.whole || c.rnd.Float64() >= c.Plan.Buggify {
+			return false
+		}
+		c.faults["buggify: "+place]++
+		return true
 	}
 }
 
@@ -190,6 +239,18 @@ func (w card) Send(batch []transport.Packet) {
 		}
 		batch = changed
 	}
+	if w.p.h.foreign {
+		for i := range batch {
+			batch[i].Frame = swapped(batch[i].Frame)
+		}
+	}
+	if w.p.stalled {
+		for _, k := range batch {
+			k.Frame = bytes.Clone(k.Frame)
+			w.p.outbox = append(w.p.outbox, k)
+		}
+		return
+	}
 	if w.p.crashIn == 0 {
 		w.Endpoint.Send(batch)
 		return
@@ -224,10 +285,69 @@ func (d disk) Store(seq uint64) error {
 		return d.h.diskErr
 	}
 	d.h.older, d.h.stored = d.h.stored, seq
-	if d.h.proc != nil {
-		d.h.proc.output()
+	if p := d.h.proc; p != nil {
+		p.output()
+		if d.h.diskTime > 0 {
+			p.stall(d.h.diskTime)
+		}
 	}
 	return nil
+}
+
+// stall lets the process stand still in the middle of its turn: what it sends in the rest of that leaves at the end.
+func (p *proc) stall(d time.Duration) {
+	if p.stalled {
+		return
+	}
+	p.stalled = true
+	p.loop.Pause()
+	p.c.world.Do(d, func() {
+		if !p.alive {
+			return
+		}
+		p.stalled = false
+		batch := p.outbox
+		p.outbox = nil
+		if len(batch) > 0 {
+			p.end.Send(batch)
+		}
+		p.loop.Resume()
+	})
+}
+
+// swapped writes a frame in the other byte order, where the formats allow it: control frames, and the outer header of what
+// is recovered. Other messages would need each service's messages converted, and 3.1's synchronisation does not read those.
+func swapped(frame []byte) []byte {
+	h, err := wire.ParseHeader(frame)
+	if err != nil || h.Foreign {
+		return frame
+	}
+	var m interface {
+		Parse(frame []byte) error
+		AppendForeign(dst []byte) []byte
+	}
+	switch h.Type {
+	case wire.TypeToken:
+		m = new(wire.Token)
+	case wire.TypeMergeDetect:
+		m = new(wire.MergeDetect)
+	case wire.TypeJoin:
+		m = new(wire.Join)
+	case wire.TypeCommitToken:
+		m = new(wire.CommitToken)
+	case wire.TypeMcast:
+		if !h.Encapsulated {
+			return frame
+		}
+		m = new(wire.Mcast)
+	default:
+		// A C peer does not convert HOLD_CANCEL, so that it means nothing to one of the other order.
+		m = new(wire.HoldCancel)
+	}
+	if m.Parse(frame) != nil {
+		return frame
+	}
+	return m.AppendForeign(nil)
 }
 
 var errDisk = errors.New("no space left on device")
@@ -263,6 +383,9 @@ func (m machine) Resolve(name string) ([]netip.Addr, error) {
 }
 func (m machine) Names(netip.Addr) []string { return nil }
 func (m machine) ReadFile(path string) ([]byte, error) {
+	if strings.HasSuffix(path, "corosync.conf") && m.h.broken != "" {
+		return []byte(m.h.broken), nil
+	}
 	if strings.HasSuffix(path, "corosync.conf") {
 		return []byte(m.h.conf), nil
 	}

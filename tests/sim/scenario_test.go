@@ -222,7 +222,7 @@ func TestEqualRingsMergeWhileANodeLeaves(t *testing.T) {
 			c.net.Partition([]totem.NodeID{1, 2, 5}, []totem.NodeID{3, 4})
 			c.run(4 * time.Second)
 			h := c.hosts[4]
-			c.catch(c.hosts[0], kind, func() { c.leave(h) })
+			c.catch(c.hosts[0], kind, func() { c.leave(h, &Fault{}) })
 			c.net.Join()
 			c.run(4 * time.Second)
 			h.reboot()
@@ -247,7 +247,7 @@ func TestRetransmitListOverflow(t *testing.T) {
 // Guards the others against a node that hears but is not heard: they must come to a ring without it.
 func TestHearsButIsNotHeard(t *testing.T) {
 	scenario(t, quiet(4), func(c *Cluster) {
-		c.mute(c.hosts[2])
+		c.mute(c.hosts[2], nil)
 		c.run(10 * time.Second)
 		from := c.hosts[0].proc.spy.ring
 		before := len(c.hosts[0].proc.spy.life.Steps)
@@ -294,7 +294,7 @@ func TestProcessIDReusedWhileTheQueueStands(t *testing.T) {
 	scenario(t, p, func(c *Cluster) {
 		for i := range 8 {
 			h := c.hosts[i%3]
-			c.deaf(h)
+			c.deaf(h, nil)
 			c.run(1500 * time.Millisecond)
 			c.cutAll(h, true, false, false)
 			c.run(time.Second)
@@ -316,7 +316,7 @@ func TestStopDuringSynchronisation(t *testing.T) {
 				t.Fatalf("%v does not come back: %s", h, c.states())
 			}
 			c.run(time.Duration(k) * time.Millisecond / 2)
-			c.leave(h)
+			c.leave(h, &Fault{})
 			c.run(500 * time.Millisecond)
 			h.reboot()
 			c.run(2 * time.Second)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -30,10 +31,23 @@ func env(t *testing.T, key string, def uint64) uint64 {
 	return n
 }
 
-// TestSim runs SEEDS seeds, from FIRST on, or the one that SEED names, with its log.
+// TestSim runs SEEDS seeds, from FIRST on, or with their log the one that SEED names or the plan in the file PLAN.
 func TestSim(t *testing.T) {
 	if s := os.Getenv("SEED"); s != "" {
-		replay(t, env(t, "SEED", 0))
+		replay(t, NewPlan(env(t, "SEED", 0)))
+		return
+	}
+	if s := os.Getenv("PLAN"); s != "" {
+		f, err := os.Open(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		p, err := ParsePlan(f)
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+		replay(t, p)
 		return
 	}
 	seeds := env(t, "SEEDS", defaultSeeds)
@@ -43,30 +57,28 @@ func TestSim(t *testing.T) {
 	first := env(t, "FIRST", 1)
 	// Runs are short and throw away much memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	var sum Summary
 	start := cpuTime(t)
-	for seed := first; seed < first+seeds; seed++ {
-		r := Run(seed, Options{LogLevel: -1})
-		sum.Add(r)
+	sum := RunSeeds(first, seeds, runtime.GOMAXPROCS(0), func(r *Result) {
 		for i, v := range r.Violations {
 			if i == 3 {
-				t.Errorf("seed %d: %d more", seed, len(r.Violations)-i)
+				t.Errorf("seed %d: %d more", r.Seed, len(r.Violations)-i)
 				break
 			}
-			t.Errorf("seed %d: %v", seed, v)
+			t.Errorf("seed %d: %v", r.Seed, v)
 		}
-		if len(sum.Failed) == 10 {
-			t.Errorf("10 seeds failed: stopped")
-			break
+		if len(r.Violations) > 0 {
+			var b strings.Builder
+			r.Plan.Print(&b)
+			t.Logf("plan of seed %d:\n%s", r.Seed, b.String())
 		}
-	}
+	})
 	fmt.Print(sum.Table(cpuTime(t) - start))
 	for _, seed := range sum.Failed {
 		fmt.Printf("repeat with: make sim SEED=%d\n", seed)
 	}
 }
 
-// cpuTime is the time that this process has computed. Other processes do not count, and there is one goroutine.
+// cpuTime is the time that this process has computed. Other processes do not count.
 func cpuTime(t *testing.T) time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -76,10 +88,10 @@ func cpuTime(t *testing.T) time.Duration {
 }
 
 // defaultSeeds is how many seeds plain go test runs.
-const defaultSeeds = 150
+const defaultSeeds = 2000
 
-// replay makes one run with its log on standard output.
-func replay(t *testing.T, seed uint64) {
+// replay makes one run with its plan and its log on standard output.
+func replay(t *testing.T, plan Plan) {
 	level := logsys.Level(-1)
 	if s := os.Getenv("LOG"); s != "" {
 		var ok bool
@@ -87,19 +99,20 @@ func replay(t *testing.T, seed uint64) {
 			t.Fatalf("LOG=%s: no such level", s)
 		}
 	}
-	fmt.Printf("seed %d: %+v\n", seed, NewPlan(seed))
-	r := Run(seed, Options{Log: os.Stdout, LogLevel: level})
+	c := New(plan.Seed, plan, Options{})
+	c.Plan.Print(os.Stdout)
+	r := RunPlan(plan, Options{Log: os.Stdout, LogLevel: level})
 	var sum Summary
 	sum.Add(r)
-	fmt.Printf("seed %d: hash %016x\n%s", seed, r.Hash, sum.Table(0))
+	fmt.Printf("seed %d: hash %016x\n%s", r.Seed, r.Hash, sum.Table(0))
 	for _, v := range r.Violations {
-		t.Errorf("seed %d: %v", seed, v)
+		t.Errorf("seed %d: %v", r.Seed, v)
 	}
 }
 
 // The same seed gives the same run, event by event.
 func TestSameSeedSameRun(t *testing.T) {
-	for _, seed := range []uint64{3, 7, 11} {
+	for seed := uint64(1); seed <= 12; seed++ {
 		var logs [2]strings.Builder
 		var hashes [2]uint64
 		for i := range logs {
@@ -119,5 +132,31 @@ func TestSameSeedSameRun(t *testing.T) {
 	// The log must not change the run.
 	if a, b := Run(3, Options{LogLevel: -1}), Run(3, Options{Log: io.Discard, LogLevel: logsys.Debug}); a.Hash != b.Hash || !slices.Equal(a.Violations, b.Violations) {
 		t.Error("the log changes the run")
+	}
+}
+
+// What a plan prints is read as the same plan, and makes the same run.
+func TestPlanText(t *testing.T) {
+	for seed := uint64(1); seed <= 60; seed++ {
+		c := New(seed, NewPlan(seed), Options{LogLevel: -1})
+		var text, again strings.Builder
+		c.Plan.Print(&text)
+		p, err := ParsePlan(strings.NewReader(text.String()))
+		if err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, text.String())
+		}
+		if p.Print(&again); again.String() != text.String() {
+			t.Fatalf("seed %d:\n%s\nbecomes\n%s", seed, text.String(), again.String())
+		}
+		if seed%10 == 0 {
+			if a, b := Run(seed, Options{LogLevel: -1}), RunPlan(p, Options{LogLevel: -1}); a.Hash != b.Hash {
+				t.Errorf("seed %d: its text is another run", seed)
+			}
+		}
+	}
+	for _, bad := range []string{"nodes", "nodes many", "nonsense 3", "at 1s nothing", "at kill", "at 1s kill node", "own 99 x", "cold-start maybe"} {
+		if _, err := ParsePlan(strings.NewReader(bad)); err == nil {
+			t.Errorf("%q is read", bad)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -42,6 +43,53 @@ func (s *Summary) Add(r *Result) {
 	if part := float64(r.Healing) / float64(r.Bound); part > s.Slowest {
 		s.Slowest, s.SlowestSeed = part, r.Seed
 	}
+}
+
+// RunSeeds makes the runs of n seeds, workers at a time, and adds them up in their order; each is handed to fn, which may be
+// nil. It stops when ten have failed.
+func RunSeeds(first, n uint64, workers int, fn func(*Result)) *Summary {
+	var (
+		sum  Summary
+		mu   sync.Mutex
+		next = first
+		stop bool
+		done = map[uint64]*Result{}
+		turn = first // whose result is due
+		wg   sync.WaitGroup
+	)
+	work := func() {
+		defer wg.Done()
+		for {
+			mu.Lock()
+			seed := next
+			if stop || seed-first >= n {
+				mu.Unlock()
+				return
+			}
+			next++
+			mu.Unlock()
+			r := Run(seed, Options{LogLevel: -1})
+			mu.Lock()
+			done[seed] = r
+			for done[turn] != nil && !stop {
+				r := done[turn]
+				delete(done, turn)
+				turn++
+				sum.Add(r)
+				if fn != nil {
+					fn(r)
+				}
+				stop = len(sum.Failed) >= 10
+			}
+			mu.Unlock()
+		}
+	}
+	for range max(workers, 1) {
+		wg.Add(1)
+		go work()
+	}
+	wg.Wait()
+	return &sum
 }
 
 // Table is a text of the sum; real is the time that it took.

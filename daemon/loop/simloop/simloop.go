@@ -120,6 +120,7 @@ func (w *World) Pending() int { return len(w.events) }
 type Node struct {
 	world  *World
 	hooks  []func()
+	late   func() time.Duration
 	dead   bool
 	paused bool
 	held   [2][]*event // what came due while paused, in order: inputs, others
@@ -144,10 +145,22 @@ func (n *Node) NewAlarm(fn func()) clock.Alarm { return n.newAlarm(fn) }
 // Next calls fn in the next turn.
 func (n *Node) Next(fn func()) { n.world.once(n, false, n.world.now.Add(TurnTime), fn) }
 
+// SetLate makes the node come late, by what fn says each time, to inputs and timers, as a process that waits for a
+// processor. What it asks for with Next is not affected.
+func (n *Node) SetLate(fn func() time.Duration) { n.late = fn }
+
+// due is when the node comes to what happens at the given instant.
+func (n *Node) due(at clock.Instant) clock.Instant {
+	if n.late == nil {
+		return at
+	}
+	return max(at, n.world.now).Add(n.late())
+}
+
 // Input calls fn in a turn at the current instant, as for a descriptor that has become readable. After a pause, inputs
 // come before timers, as in the real loop.
 func (n *Node) Input(fn func()) {
-	n.world.once(n, true, n.world.now, fn)
+	n.world.once(n, true, n.due(n.world.now), fn)
 }
 
 // Post is Next; it exists so that a Node stands in for a loop.Loop. It never fails.
@@ -224,6 +237,9 @@ func (a *alarm) Set(at clock.Instant) {
 	if at == clock.Never {
 		a.Stop()
 		return
+	}
+	if a.node != nil {
+		at = a.node.due(at)
 	}
 	a.world.set(&a.event, at)
 }

@@ -98,3 +98,20 @@ func TestRunUntil(t *testing.T) {
 		t.Fatal("not reached")
 	}
 }
+
+// A node that comes late does so for inputs and timers, and never early.
+func TestLate(t *testing.T) {
+	w := New()
+	n := w.NewNode()
+	n.SetLate(func() time.Duration { return 5 * time.Millisecond })
+	var at []time.Duration
+	start := n.Now()
+	note := func() { at = append(at, n.Now().Sub(start)) }
+	n.Next(note)
+	n.Input(note)
+	n.After(time.Millisecond, note)
+	w.RunFor(time.Second)
+	if want := []time.Duration{TurnTime, 5 * time.Millisecond, 6 * time.Millisecond}; !slices.Equal(at, want) {
+		t.Fatalf("got %v", at)
+	}
+}

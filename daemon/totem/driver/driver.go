@@ -77,7 +77,7 @@ type Driver struct {
 
 // New joins the parts. It loads the ring sequence number.
 func New(cfg Config, handler RingHandler) (*Driver, error) {
-	layer, err := pg.New(pg.Config{NetMTU: cfg.SRP.NetMTU})
+	layer, err := pg.New(pg.Config{NetMTU: cfg.SRP.NetMTU, CRules: cfg.SRP.CRules, Buggify: cfg.SRP.Buggify})
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,10 @@ var (
 type Config struct {
 	// NetMTU is the largest pg frame in bytes: totem.netmtu less two MCAST headers (1410 on udp and udpu, 65446 on knet).
 	NetMTU int
+	// CRules makes the layer follow 3.1 where it differs. For tests of rings of both.
+	CRules bool
+	// Buggify, optional, says at a named place whether to take a rare path without need. For tests.
+	Buggify func(place string) bool
 }
 
 // Stats counts what passed. All values only grow.
@@ -83,6 +87,7 @@ type PG struct {
 	// Stats may be read at any time by the owner goroutine.
 	Stats Stats
 
+	cfg    Config
 	netMTU int
 	slots  int // of each queue
 
@@ -106,6 +111,7 @@ func New(cfg Config) (*PG, error) {
 		return nil, fmt.Errorf("%w: %d", ErrMTU, cfg.NetMTU)
 	}
 	p := &PG{
+		cfg:          cfg,
 		netMTU:       cfg.NetMTU,
 		slots:        queueMemory / cfg.NetMTU,
 		sendTrans:    true,
@@ -120,6 +126,9 @@ func New(cfg Config) (*PG, error) {
 	p.transitional.whole = true
 	return p, nil
 }
+
+// buggify reports whether a rare path is to be taken. It is a nil check outside of simulations.
+func (p *PG) buggify(place string) bool { return p.cfg.Buggify != nil && p.cfg.Buggify(place) }
 
 // NetMTU returns the largest frame in bytes.
 func (p *PG) NetMTU() int { return p.netMTU }

@@ -29,7 +29,7 @@ func (p *PG) Receive(from totem.NodeID, frame []byte, foreign bool, h Handler) {
 
 	// The handler may switch sets at any message, which is meant for later frames.
 	a := p.assembly(from)
-	if a.last != 0 && cont == 0 && frag == 0 && !p.receiveTrans && string(frame) != string(sacrifice) {
+	if a.last != 0 && cont == 0 && frag == 0 && !p.receiveTrans && !p.cfg.CRules && string(frame) != string(sacrifice) {
 		// The sender has sent this from its transitional queue before it heard that the synchronisation was over, but the
 		// order has it after that. Its message in the ordinary stream goes on later. 3.1 drops what it has of that.
 		p.Stats.Late++

@@ -35,7 +35,7 @@ func (p *PG) Reserved() int { return p.reserved }
 // Reserve sets aside room for a message of n bytes, so that a Queue of that size before Release cannot fail unless others
 // queue in between. It reports whether there was room; n over MaxSize never has any.
 func (p *PG) Reserve(n int) bool {
-	if n < 0 || n > p.MaxSize() {
+	if n < 0 || n > p.MaxSize() || p.buggify("no room to reserve") {
 		return false
 	}
 	s := p.sending()

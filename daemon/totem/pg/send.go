@@ -28,6 +28,9 @@ func (p *PG) Queue(name string, g totem.Guarantee, parts [][]byte) error {
 		return ErrTooBig
 	}
 	s := p.sending()
+	if s.room() > 1 && s.pieces > 0 && p.buggify("frame closed early") {
+		s.close(false, totem.Agreed)
+	}
 	if p.slotsFor(total+lenSize*s.pieces) > s.room() {
 		p.Stats.Refused++
 		return ErrQueueFull
@@ -35,10 +38,10 @@ func (p *PG) Queue(name string, g totem.Guarantee, parts [][]byte) error {
 	p.Stats.Messages++
 	p.Stats.Bytes += uint64(total - len(header.lens) - len(header.name))
 
-	fits := s.size+total < s.limit()-lenSize
+	fits := s.size+total < s.space()-lenSize
 	if !fits && s.whole && s.pieces > 0 {
 		s.close(false, totem.Agreed)
-		fits = total < s.limit()-lenSize
+		fits = total < s.space()-lenSize
 	}
 	if fits {
 		s.writeString(header.lens)
@@ -78,7 +81,7 @@ func (p *PG) Queue(name string, g totem.Guarantee, parts [][]byte) error {
 func (s *stream) part(b []byte, last bool, g totem.Guarantee) {
 	whole := len(b)
 	for len(b) > 0 {
-		limit := s.limit()
+		limit := s.space()
 		test := len(b)
 		if last {
 			test = whole
@@ -111,6 +114,9 @@ func (p *PG) sending() *stream {
 // Flush closes the frames being packed. srp calls it at each accepted token before it asks for Pending, so messages that
 // arrive between two visits share frames.
 func (p *PG) Flush() {
+	if p.buggify("frame not closed") {
+		return
+	}
 	p.transitional.flush()
 	p.ordinary.flush()
 }
@@ -119,6 +125,9 @@ func (p *PG) Flush() {
 func (p *PG) Pending(transitional bool) int {
 	if transitional {
 		return p.transitional.queued
+	}
+	if p.cfg.CRules {
+		return p.ordinary.queued // the rest waits for the next change
 	}
 	return p.ordinary.queued + p.transitional.queued
 }
@@ -134,7 +143,7 @@ func (p *PG) Idle() bool {
 // Otherwise what is left in the transitional queue goes first, but never into the middle of a message of the ordinary one.
 func (p *PG) Next(dst []byte, transitional bool) (n int, g totem.Guarantee, ok bool) {
 	s := &p.ordinary
-	if transitional || p.transitional.cut || p.transitional.queued > 0 && !p.ordinary.cut {
+	if transitional || !p.cfg.CRules && (p.transitional.cut || p.transitional.queued > 0 && !p.ordinary.cut) {
 		s = &p.transitional
 	}
 	if s.queued == 0 {
@@ -145,7 +154,7 @@ func (p *PG) Next(dst []byte, transitional bool) (n int, g totem.Guarantee, ok b
 		peers = &p.peers[1]
 	}
 	p.Stats.Frames++
-	if *peers != s.slots[s.next].cont && *peers != 0 {
+	if *peers != s.slot(s.next).cont && *peers != 0 {
 		// Receivers hold a partial message that will not be completed, and a C peer drops all pieces of a frame that does
 		// not continue it. An empty message is sacrificed to that.
 		*peers = 0
@@ -161,12 +170,17 @@ func (p *PG) Next(dst []byte, transitional bool) (n int, g totem.Guarantee, ok b
 
 // SendTransitional switches the sending direction only.
 //
-// When that happens in the middle of a message of the transitional stream, receivers have put its first frames into a set
-// of partial messages that will not see the others. So the whole message is sent again; this is why its frames were kept
-// and hold no other message. A message of the ordinary stream just continues when the stream does.
+// When that happens in the middle of a message, its beginning is not where the rest would be put together: of a message of
+// the transitional stream it is in the other set of partial messages, and of one of the ordinary stream it is with those
+// that were in the old ring, but not with those that have come from another one. The latter is so in 3.1, where such nodes lose
+// the message, be it only a process that leaves. So the whole message is sent again; this is why its frames were kept.
 func (p *PG) SendTransitional(on bool) {
-	if on != p.sendTrans {
-		p.sendTrans = on
-		p.transitional.rewind()
+	if on == p.sendTrans {
+		return
+	}
+	p.sendTrans = on
+	p.transitional.rewind()
+	if on && !p.cfg.CRules {
+		p.ordinary.rewind()
 	}
 }

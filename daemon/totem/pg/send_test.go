@@ -274,11 +274,11 @@ func TestFullQueue(t *testing.T) {
 				}
 				want = append(want, message{GroupExec, 1, string(b)})
 				s := p.sending()
-				if s.used() > p.slots-1 {
-					t.Fatalf("%d slots used of %d", s.used(), p.slots)
+				if s.queued > p.slots-1 || s.queued+s.kept > s.slots-1 {
+					t.Fatalf("%d slots used and %d kept of %d", s.queued, s.kept, p.slots)
 				}
-				if s.pieces > 0 && s.size >= s.limit() {
-					t.Fatalf("%d bytes packed, limit %d", s.size, s.limit())
+				if s.pieces > 0 && s.size >= s.space() {
+					t.Fatalf("%d bytes packed, limit %d", s.size, s.space())
 				}
 				if i > 400 {
 					break // small ones fill the queue slowly
@@ -303,7 +303,8 @@ func TestFullQueue(t *testing.T) {
 }
 
 // Over any number of switches, at any point of the streams, each message that was accepted is delivered once, to us and to
-// a C receiver, in the order of its stream.
+// a C receiver, in the order of its stream. To those that come with a change, which know nothing of what went before, each is
+// delivered that is completed from there on.
 func TestSwitches(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const mtu = 200
@@ -318,6 +319,23 @@ func TestSwitches(t *testing.T) {
 				}
 			}
 		}
+		// Those that came last, ours and C, with what they have got of the ordinary stream.
+		var newcomer *PG
+		var newC *cReceiver
+		var gotNew collector
+		var gotNewC []string
+		come := func() {
+			newcomer, _ = New(Config{NetMTU: mtu})
+			newcomer.ReceiveTransitional(false)
+			gotNew, gotNewC = collector{}, nil
+			newC = &cReceiver{got: func(msg []byte) {
+				if set, payload, _ := splitGroups(msg, false); set != 0 {
+					gotNewC = append(gotNewC, string(payload))
+				}
+			}}
+		}
+		come()
+		had := 0 // messages of the ordinary stream completed before they came
 		var h collector
 		buf := make([]byte, mtu)
 		index := func(b bool) int {
@@ -332,6 +350,10 @@ func TestSwitches(t *testing.T) {
 			if ok {
 				p.Receive(1, buf[:n], false, &h)
 				sets[index(trans)].frame(buf[:n])
+				if !trans {
+					newcomer.Receive(1, buf[:n], false, &gotNew)
+					newC.frame(buf[:n])
+				}
 			}
 			return ok
 		}
@@ -353,6 +375,10 @@ func TestSwitches(t *testing.T) {
 				next() // without flush, as in recovery
 			case 5:
 				p.SetTransitional(!p.Transitional())
+				if p.Transitional() {
+					come()
+					had = len(gotC[0])
+				}
 			}
 		}
 		p.SetTransitional(false)
@@ -360,6 +386,16 @@ func TestSwitches(t *testing.T) {
 			if !next() {
 				t.Fatal("no frame, but not idle")
 			}
+		}
+		var ours []string
+		for _, m := range gotNew.got {
+			if stream(m.data) == 0 {
+				ours = append(ours, m.data)
+			}
+		}
+		gotNewC = slices.DeleteFunc(gotNewC, func(m string) bool { return stream(m) != 0 })
+		if !slices.Equal(ours, want[0][had:]) || !slices.Equal(gotNewC, want[0][had:]) {
+			t.Fatalf("who came late has %d, on C %d messages of %d", len(ours), len(gotNewC), len(want[0][had:]))
 		}
 		var got [2][]string
 		for _, m := range h.got {

@@ -16,13 +16,13 @@ import (
 //	first         next            head
 //	  | kept | closed, to be sent | being packed |
 //
-// Between first and next are frames that were sent but belong to a message which is not sent completely. Only the
-// transitional stream keeps such frames (see PG.SendTransitional).
+// Between first and next are the frames that were sent of a message which is not sent completely; see PG.SendTransitional.
 type stream struct {
-	mtu   int
-	mem   [][]byte // memory of blockSlots slots each; nil until one of them is used
-	slots []slot
-	whole bool // messages that fit into one frame are not cut, larger ones start their own frame
+	mtu    int
+	blocks []*block // nil until one of their slots is used
+	slots  int      // number of slots
+	limit  int      // of those, what messages may count on; the others are for frames that are kept
+	whole  bool     // messages that fit into one frame are not cut, larger ones start their own frame
 
 	first, next, head int // indexes into slots
 	kept, queued      int // frames from first to next, from next to head
@@ -36,7 +36,12 @@ type stream struct {
 	cut bool // the last frame sent ended in the middle of a message
 }
 
-// blockSlots is the number of slots whose memory is taken at once.
+// block is a number of slots whose memory is taken at once.
+type block struct {
+	mem   []byte
+	slots [blockSlots]slot
+}
+
 const blockSlots = 32
 
 // slot describes one closed frame.
@@ -50,30 +55,38 @@ type slot struct {
 
 func (s *stream) init(mtu, slots int) {
 	s.mtu = mtu
-	s.mem = make([][]byte, (slots+blockSlots-1)/blockSlots)
-	s.slots = make([]slot, slots)
+	s.limit = slots
+	// No message takes more than about a quarter of the queue.
+	s.slots = slots + slots*5/16 + 8
+	s.blocks = make([]*block, (s.slots+blockSlots-1)/blockSlots)
 	s.nextFrag = 1
 }
 
-// used is the number of slots occupied by closed frames.
-func (s *stream) used() int { return s.kept + s.queued }
+// room is the number of slots that a message may count on. It is negative when messages took all they could. Frames that
+// are kept do not count: a C daemon has none.
+func (s *stream) room() int { return s.limit - s.queued - 2 }
 
-// room is the number of slots that a message may count on. It is negative when messages took all they could.
-func (s *stream) room() int { return len(s.slots) - s.used() - 2 }
+// block is the one that slot i is in.
+func (s *stream) block(i int) *block {
+	b := s.blocks[i/blockSlots]
+	if b == nil {
+		b = &block{mem: make([]byte, min(blockSlots, s.slots-i/blockSlots*blockSlots)*s.mtu)}
+		s.blocks[i/blockSlots] = b
+	}
+	return b
+}
+
+func (s *stream) slot(i int) *slot { return &s.block(i).slots[i%blockSlots] }
 
 // memory is that of slot i.
 func (s *stream) memory(i int) []byte {
-	b := s.mem[i/blockSlots]
-	if b == nil {
-		b = make([]byte, min(blockSlots, len(s.slots)-i/blockSlots*blockSlots)*s.mtu)
-		s.mem[i/blockSlots] = b
-	}
+	b := s.block(i)
 	i %= blockSlots
-	return b[i*s.mtu : (i+1)*s.mtu : (i+1)*s.mtu]
+	return b.mem[i*s.mtu : (i+1)*s.mtu : (i+1)*s.mtu]
 }
 
-// limit is how many data bytes the slot being packed may hold with one more piece than it has.
-func (s *stream) limit() int { return s.mtu - frameHeader - lenSize*(s.pieces+1) }
+// space is how many data bytes the slot being packed may hold with one more piece than it has.
+func (s *stream) space() int { return s.mtu - frameHeader - lenSize*(s.pieces+1) }
 
 // write appends to the piece being written. The caller has checked that b fits.
 func (s *stream) write(b []byte) {
@@ -109,7 +122,7 @@ func (s *stream) close(more bool, g totem.Guarantee) {
 		s.fragCont = s.nextFrag
 		s.nextFrag++
 	}
-	s.slots[s.head] = d
+	*s.slot(s.head) = d
 	s.queued++
 	s.head = s.after(s.head)
 	s.pieces, s.size = 0, 0
@@ -124,7 +137,7 @@ func (s *stream) flush() {
 }
 
 func (s *stream) after(i int) int {
-	if i++; i == len(s.slots) {
+	if i++; i == s.slots {
 		return 0
 	}
 	return i
@@ -132,8 +145,9 @@ func (s *stream) after(i int) int {
 
 // pull writes the next frame to dst and returns what it is. There must be one.
 func (s *stream) pull(dst []byte) *slot {
-	d := &s.slots[s.next]
-	mem := s.memory(s.next)
+	index := s.next
+	d := s.slot(index)
+	mem := s.memory(index)
 	data := frameHeader + lenSize*d.pieces
 	dst = dst[:data+d.size]
 	binary.NativeEndian.PutUint32(dst, 0)
@@ -150,21 +164,36 @@ func (s *stream) pull(dst []byte) *slot {
 	s.next = s.after(s.next)
 	s.queued--
 	s.kept++
-	if !s.cut || !s.whole {
+	switch {
+	case !s.cut:
 		s.first, s.kept = s.next, 0
 		if s.queued == 0 && s.pieces == 0 {
 			s.first, s.next, s.head = 0, 0, 0
 		}
+	case d.pieces > 1 || d.cont == 0:
+		// A message begins at the end of this frame.
+		s.first, s.kept = index, 1
 	}
 	return d
 }
 
-// rewind makes the frames of a message that was sent in part the next ones to be sent.
+// rewind makes the frames of a message that was sent in part the next ones to be sent. What else the first of them holds has
+// been sent completely and is taken out.
 func (s *stream) rewind() {
-	if s.kept > 0 {
-		s.next = s.first
-		s.queued += s.kept
-		s.kept = 0
-		s.cut = false
+	if s.kept == 0 {
+		return
 	}
+	s.next = s.first
+	s.queued += s.kept
+	s.kept = 0
+	s.cut = false
+	d, mem := s.slot(s.first), s.memory(s.first)
+	if d.pieces > 1 {
+		last := mem[len(mem)-lenSize*d.pieces:][:lenSize]
+		size := int(binary.NativeEndian.Uint16(last))
+		copy(mem[len(mem)-lenSize:], last)
+		copy(mem, mem[d.size-size:d.size])
+		d.size, d.pieces = size, 1
+	}
+	d.cont = 0
 }

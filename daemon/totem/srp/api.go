@@ -57,7 +57,14 @@ type Config struct {
 	StartSeq uint32
 	// Check makes every input verify the invariants of the machine, and panic if one does not hold. For tests.
 	Check bool
+	// CRules makes the machine follow 3.1 where it differs. For tests of rings of both.
+	CRules bool
+	// Buggify, optional, says at a named place whether to take a rare path without need. For tests.
+	Buggify func(place string) bool
 }
+
+// buggify reports whether a rare path is to be taken. It is a nil check outside of simulations.
+func (c *Config) buggify(place string) bool { return c.Buggify != nil && c.Buggify(place) }
 
 // Source is where the frames to be sent come from; pg.PG is one. The machine calls it during Step only, when it has the
 // token.

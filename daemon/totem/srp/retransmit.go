@@ -44,7 +44,7 @@ func (m *Machine) serveRequests(t *wire.Token, q *sortQueue, allowed uint32) uin
 			continue
 		}
 		var it *item
-		if served < allowed {
+		if served < allowed && !m.cfg.buggify("request not served") {
 			it = q.get(r.Seq)
 		}
 		if it == nil {
@@ -63,7 +63,11 @@ func (m *Machine) serveRequests(t *wire.Token, q *sortQueue, allowed uint32) uin
 // request adds to the token what this node misses. A message is requested when it was missing at some visits: it may have
 // been overtaken by the token.
 func (m *Machine) request(t *wire.Token, q *sortQueue) {
-	for n, s := t.Seq.Sub(m.aru), m.aru.Next(); n > 0 && len(t.RTR) < wire.MaxRTR && q.inRange(s); n, s = n-1, s.Next() {
+	room := wire.MaxRTR
+	if m.cfg.buggify("retransmit list full") {
+		room = min(len(t.RTR)+1, room)
+	}
+	for n, s := t.Seq.Sub(m.aru), m.aru.Next(); n > 0 && len(t.RTR) < room && q.inRange(s); n, s = n-1, s.Next() {
 		if q.get(s) != nil || q.miss(s) < uint32(m.cfg.MissCountConst) {
 			continue
 		}

@@ -46,6 +46,9 @@ func (m *Machine) receiveToken(frame []byte) bool {
 	backlog := m.backlog()
 	m.visits.record(m.now, backlog)
 	allowed := m.flow.allowed(&m.cfg, t, backlog)
+	if allowed > 1 && m.cfg.buggify("one message per visit") {
+		allowed = 1
+	}
 	served := m.serveRequests(t, q, allowed)
 	allowed -= served
 	m.request(t, q)
@@ -53,7 +56,7 @@ func (m *Machine) receiveToken(frame []byte) bool {
 		m.tokenHeld = false
 		forward = true
 	}
-	if m.windowFull(t, allowed) {
+	if m.windowFull(t, allowed) || m.cfg.buggify("window full") {
 		allowed = 0
 	}
 	sent := m.sendNew(t, allowed)
