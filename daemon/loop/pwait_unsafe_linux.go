@@ -13,8 +13,10 @@ const sysEpollPwait2 = 441
 // timespec64 is the kernel's struct timespec with 64-bit seconds, which this call takes on every architecture.
 type timespec64 struct{ sec, nsec int64 }
 
-// shortWait is how long a wait lasts at first.
-const shortWait = time.Millisecond
+// shortWait is how long a wait lasts at first. It is longer than a tick of the usual kernels (4 ms at 250 Hz): a timer
+// that would be the next one of its processor makes the kernel set the hardware anew at each wait and again at its end,
+// and in a virtual machine both leave the guest.
+const shortWait = 5 * time.Millisecond
 
 // pwait2 makes the system call. A busy ring wakes the loop every few tens of microseconds, so the wait is first made
 // without telling the Go scheduler, which saves it the handling of a thread that might block, and its watchdog from
