@@ -230,6 +230,7 @@ func (n *Node) Start() error {
 		}
 	}
 	n.watchSchedule()
+	n.watchFormation()
 	return n.driver.Start()
 }
 

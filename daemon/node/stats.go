@@ -53,6 +53,39 @@ func (n *Node) watchSchedule() {
 	alarm.Set(last.Add(token / 3))
 }
 
+// What 3.1 takes for a fault of the network, and how often it looks.
+const (
+	// maxSendFailures is the number of multicasts refused in a row after which the operator is told (MAX_NO_CONT_SENDMSG_FAILURES).
+	maxSendFailures   = 30
+	formationInterval = 1500 * time.Millisecond
+)
+
+// watchFormation tells the operator, as long as it lasts, that no ring forms: some packets arrive and some do not, or none
+// can be sent.
+func (n *Node) watchFormation() {
+	var alarm clock.Alarm
+	alarm = n.env.Turns.NewAlarm(func() {
+		s := n.driver.Stats()
+		if why := formationFault(s.SRP.FirewallEnabledOrNICFailure, s.Transport.MulticastErrors); why != "" {
+			n.log.Warningf("Totem is unable to form a cluster because of an operating system or network fault (reason: %s). "+
+				"The most common cause of this message is that the local firewall is configured improperly.", why)
+		}
+		alarm.Set(n.env.Turns.Now().Add(formationInterval))
+	})
+	alarm.Set(n.env.Turns.Now().Add(formationInterval))
+}
+
+// formationFault says why no ring can form, or nothing.
+func formationFault(gathering bool, sendFailures uint64) string {
+	switch {
+	case gathering:
+		return "totem is continuously in gather state"
+	case sendFailures > maxSendFailures:
+		return "number of multicast sendmsg failures is above threshold"
+	}
+	return ""
+}
+
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // ipcStats emits the statistics of the server and of each connection.
