@@ -60,7 +60,8 @@ type Totem struct {
 	LinkMode      string // passive active rr
 	NetMTU        uint32 // bytes
 	Threads       uint32
-	Broadcast     bool // udp
+	Broadcast     bool  // udp
+	DSCP          uint8 // ip_dscp, 0..63; 0 leaves it to the transport
 
 	ClearNodeHighBit bool
 

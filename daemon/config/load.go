@@ -289,6 +289,18 @@ func (l *loader) value(it *item, key string, k *Key) (icmap.Value, bool) {
 		}
 		return text(it.value), true
 	}
+	if k.Names != nil {
+		n, ok := k.Names[it.value]
+		if !ok {
+			var m uint64
+			m, err := strconv.ParseUint(it.value, 0, 6)
+			n, ok = uint8(m), err == nil && !strings.Contains(it.value, "_")
+		}
+		if !ok {
+			l.fail(it.line, "Value of key \"%s\" is expected to be %s, but \"%s\" was given", key, k.Refusal, it.value)
+		}
+		return icmap.Uint8(n), ok
+	}
 	v, low, high, ok := number(it.value, k.Type)
 	if !ok {
 		l.fail(it.line, "Value of key \"%s\" is expected to be integer in range (%s..%s), but \"%s\" was given", key, low, high, it.value)

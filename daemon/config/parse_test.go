@@ -96,6 +96,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{"u64", "totem {\nconfig_version: x\n}", 2, number("totem.config_version", "x", "0", "18446744073709551615")},
 		{"node", "nodelist {\nnode {\n}\nnode {\nnodeid: x\n}\n}", 5, number("nodelist.node.1.nodeid", "x", "0", "4294967295")},
 		{"ip version", "totem {\nip_version: 4\n}", 2, "Invalid ip_version type"},
+		{"code point", "totem {\nip_dscp: 64\n}", 2, `Value of key "totem.ip_dscp" is expected to be number (0..63) or symbolical dscp value, but "64" was given`},
+		{"name of a code point", "totem {\nip_dscp: af44\n}", 2, `Value of key "totem.ip_dscp" is expected to be number (0..63) or symbolical dscp value, but "af44" was given`},
 		{"user", "uidgid {\nuid: nobody9\n}", 2, "The 'nobody9' user is not found in /etc/passwd, please read the documentation."},
 		{"group", "uidgid {\ngid: nobody9\n}", 2, "The 'nobody9' group is not found in /etc/group, please read the documentation."},
 		{"uidgid key", "uidgid {\nabc: 1\n}", 2, "uidgid: Only uid and gid are allowed items"},
@@ -210,4 +212,20 @@ func FuzzParse(f *testing.F) {
 		}
 		_, _, _ = ReadLogging(m)
 	})
+}
+
+// A code point is a name of RFC 2474, 2597 or 3246, or a number in any base of C.
+func TestCodePoints(t *testing.T) {
+	for text, want := range map[string]uint8{
+		"0": 0, "63": 63, "0x2e": 46, "056": 46, "cs0": 0, "cs1": 8, "cs7": 56, "af11": 10, "af23": 22, "af43": 38, "ef": 46,
+	} {
+		m := icmap.New()
+		if _, err := Parse("f", []byte("totem {\nip_dscp: "+text+"\n}\n"), &fakeEnv{}, m); err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got, err := m.GetUint8("totem.ip_dscp"); err != nil || got != want {
+			t.Errorf("%s: %d, %v; want %d", text, got, err, want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/corosync-go/corosync/daemon/icmap"
@@ -27,11 +28,12 @@ func (r Reload) String() string { return [...]string{"yes", "no", "new links onl
 type Key struct {
 	Name    string
 	Type    icmap.Type
-	Default string   // as an administrator would write it, or a formula; "" for none
-	Unit    string   // ms, s, bytes, percent, messages, ...
-	Range   string   // numbers allowed, LOW..HIGH; "" for all of the type. For the reader: validate.go and engines check
-	Values  []string // the only texts allowed; nil for any
-	Refusal string   // text of the C daemon for another one
+	Default string           // as an administrator would write it, or a formula; "" for none
+	Unit    string           // ms, s, bytes, percent, messages, ...
+	Range   string           // numbers allowed, LOW..HIGH; "" for all of the type. For the reader: validate.go and engines check
+	Values  []string         // the only texts allowed; nil for any
+	Names   map[string]uint8 // texts that stand for numbers of type u8; any base is allowed for these
+	Refusal string           // text of the C daemon for another one
 	Reload  Reload
 	// Runtime: the value in use is published as runtime.config.NAME. Zero: 0 is a
 	// value and not "the default".
@@ -70,6 +72,9 @@ var Schema = []Key{
 	{Name: "totem.ip_version", Type: str, Default: "ipv6-4 (udp: ipv4)", Reload: Fixed,
 		Values: []string{"ipv4", "ipv6", "ipv6-4", "ipv4-6"}, Refusal: "Invalid ip_version type",
 		Help: "which addresses a name may resolve to, in order of preference"},
+	{Name: "totem.ip_dscp", Type: u8, Default: "0", Range: "0..63", Reload: Fixed, Names: dscpNames,
+		Refusal: "number (0..63) or symbolical dscp value",
+		Help:    "differentiated services code point of all packets, a number or one of cs0..cs7, af11..af43, ef; 0 leaves it to the transport (3.1.10)"},
 	{Name: "totem.link_mode", Type: str, Default: "passive", Help: "use of several knet links: passive, active or rr"},
 	{Name: "totem.crypto_model", Type: str, Default: "nss", Values: []string{"nss", "openssl"},
 		Refusal: "Invalid crypto model. Should be nss or openssl", Help: "library name; both mean the same here"},
@@ -188,6 +193,18 @@ var Schema = []Key{
 	{Name: "logging.debug", Type: str, Default: "off", Help: "on, off or trace"},
 }
 
+// dscpNames are the code points of RFC 2474, 2597 and 3246.
+var dscpNames = func() map[string]uint8 {
+	m := map[string]uint8{"ef": 46}
+	for class := range uint8(8) {
+		m[fmt.Sprintf("cs%d", class)] = class << 3
+		for drop := uint8(1); class >= 1 && class <= 4 && drop <= 3; drop++ {
+			m[fmt.Sprintf("af%d%d", class, drop)] = class<<3 | drop<<1
+		}
+	}
+	return m
+}()
+
 // byWord finds keys by section and word: "totem" "token".
 var byWord = func() map[[2]string]*Key {
 	m := make(map[[2]string]*Key, len(Schema))
@@ -202,7 +219,7 @@ var byWord = func() map[[2]string]*Key {
 // daemon reports it. Its list has keys of totem.interface without link number
 // too; those never exist.
 var fixedKeys = []string{
-	"totem.version", "totem.threads", "totem.ip_version", "totem.rrp_mode", "totem.netmtu",
+	"totem.version", "totem.threads", "totem.ip_version", "totem.ip_dscp", "totem.rrp_mode", "totem.netmtu",
 	"totem.transport", "totem.cluster_name", "quorum.provider",
 	"system.move_to_root_cgroup", "system.allow_knet_handle_fallback", "system.sched_rr",
 	"system.priority", "system.qb_ipc_type", "system.state_dir",

@@ -69,6 +69,7 @@ func Read(m *icmap.Map, env Env, origin Origin) (*Config, error) {
 	}
 	t.Threads, _ = m.GetUint32("totem.threads")
 	t.NetMTU, _ = m.GetUint32("totem.netmtu")
+	t.DSCP, _ = m.GetUint8("totem.ip_dscp")
 	t.IPVersion = "ipv6-4"
 	if t.Transport == UDP {
 		t.IPVersion = "ipv4"

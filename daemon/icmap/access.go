@@ -47,7 +47,7 @@ var daemonReadOnly = []string{
 	"internal_configuration.*", "runtime.services.*", "runtime.config.*", "runtime.totem.*",
 	"uidgid.config.*", "system.*", "nodelist.*",
 	"totem.crypto_cipher", "totem.crypto_hash", "totem.crypto_model", "totem.keyfile", "totem.key",
-	"totem.secauth", "totem.ip_version", "totem.rrp_mode", "totem.transport", "totem.cluster_name",
+	"totem.secauth", "totem.ip_version", "totem.ip_dscp", "totem.rrp_mode", "totem.transport", "totem.cluster_name",
 	"totem.netmtu", "totem.threads", "totem.version", "totem.nodeid", "totem.clear_node_high_bit",
 	"config.reload_in_progress", "config.totemconfig_reload_in_progress",
 }

@@ -89,13 +89,13 @@ func frameMTU(c *config.Config) int { return int(c.Totem.NetMTU) - 2*wire.McastH
 func newUDPU(l *loop.Loop, log logsys.Logger, c *config.Config) (transport.Transport, error) {
 	return udpu.New(l, log, udpu.Config{
 		NodeID: totem.NodeID(c.NodeID), Bind: c.Links[0].Bind, Port: c.Links[0].Port, Members: members(c),
-		BlockUnlisted: c.Totem.BlockUnlistedIPs != 0, FrameMTU: uint32(frameMTU(c)),
+		BlockUnlisted: c.Totem.BlockUnlistedIPs != 0, DSCP: c.Totem.DSCP, FrameMTU: uint32(frameMTU(c)),
 	})
 }
 
 func newUDP(l *loop.Loop, log logsys.Logger, c *config.Config) (transport.Transport, error) {
 	return udp.New(l, log, udp.Config{
 		NodeID: totem.NodeID(c.NodeID), Bind: c.Links[0].Bind, Port: c.Links[0].Port, Group: c.Links[0].Mcast,
-		Broadcast: c.Totem.Broadcast, TTL: int(c.Links[0].TTL), Members: members(c), FrameMTU: uint32(frameMTU(c)),
+		Broadcast: c.Totem.Broadcast, TTL: int(c.Links[0].TTL), DSCP: c.Totem.DSCP, Members: members(c), FrameMTU: uint32(frameMTU(c)),
 	})
 }

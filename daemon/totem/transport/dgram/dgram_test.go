@@ -191,3 +191,22 @@ func TestNoAllocations(t *testing.T) {
 		t.Fatalf("%v allocations a batch", n)
 	}
 }
+
+func TestCodePoint(t *testing.T) {
+	for _, c := range []struct {
+		addr          string
+		level, option int
+	}{{"127.0.0.1", unix.IPPROTO_IP, unix.IP_TOS}, {"::1", unix.IPPROTO_IPV6, unix.IPV6_TCLASS}} {
+		fd, err := Listen(netip.AddrPortFrom(netip.MustParseAddr(c.addr), 0), Options{Priority: 6, DSCP: 46})
+		if err != nil {
+			t.Skip(err)
+		}
+		defer unix.Close(fd)
+		if tos, err := unix.GetsockoptInt(fd, c.level, c.option); err != nil || tos != 46<<2 {
+			t.Errorf("%s: %#x, %v", c.addr, tos, err)
+		}
+		if prio, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY); err != nil || prio != 6 {
+			t.Errorf("%s: priority %d, %v", c.addr, prio, err)
+		}
+	}
+}

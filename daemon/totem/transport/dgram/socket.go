@@ -15,6 +15,8 @@ type Options struct {
 	RecvBuffer, SendBuffer int
 	// Priority is SO_PRIORITY; 0 leaves the default.
 	Priority int
+	// DSCP is the code point in the header of all packets, 0 to 63; 0 leaves the default.
+	DSCP uint8
 	// ReuseAddr lets several sockets of the machine bind the same address.
 	ReuseAddr bool
 	// Scope is the interface index for link-local addresses.
@@ -52,6 +54,12 @@ func Listen(ap netip.AddrPort, o Options) (fd int, err error) {
 	// None of these is needed to work, and a container may refuse them.
 	setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, o.RecvBuffer)
 	setBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, o.SendBuffer)
+	// Before the priority, which the kernel derives anew from the code point.
+	if tos := int(o.DSCP&0x3f) << 2; tos != 0 && family == unix.AF_INET {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, tos)
+	} else if tos != 0 {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, tos)
+	}
 	if o.Priority != 0 {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, o.Priority)
 	}

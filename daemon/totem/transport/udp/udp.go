@@ -49,6 +49,8 @@ type Config struct {
 	TTL int
 	// Members are all nodes, this one among them: unicasts need their addresses.
 	Members []transport.Member
+	// DSCP is the code point in the header of all packets; 0 leaves the default.
+	DSCP uint8
 	// FrameMTU is the net_mtu of totem.md 3.3; it is only reported.
 	FrameMTU uint32
 }
@@ -144,7 +146,7 @@ func (t *Transport) open(s netif.State) (err error) {
 			t.closeSockets()
 		}
 	}()
-	o := dgram.Options{ReuseAddr: true, Priority: priority, Scope: uint32(s.Index),
+	o := dgram.Options{ReuseAddr: true, Priority: priority, DSCP: t.cfg.DSCP, Scope: uint32(s.Index),
 		RecvBuffer: socketBuffer, SendBuffer: socketBuffer}
 	o.Setup = func(fd int) error { return t.setupSend(fd, s) }
 	if t.send, err = t.listen(netip.AddrPortFrom(s.Addr, t.cfg.Port-1), o); err != nil {

@@ -45,6 +45,8 @@ type Config struct {
 	Members []transport.Member
 	// BlockUnlisted drops datagrams from addresses of no member.
 	BlockUnlisted bool
+	// DSCP is the code point in the header of all packets; 0 leaves the default.
+	DSCP uint8
 	// FrameMTU is the net_mtu of totem.md 3.3; it is only reported.
 	FrameMTU uint32
 }
@@ -127,6 +129,7 @@ func (t *Transport) open(s netif.State) error {
 		RecvBuffer: socketBuffer,
 		SendBuffer: socketBuffer,
 		Priority:   priority,
+		DSCP:       t.cfg.DSCP,
 		Scope:      uint32(s.Index),
 	})
 	if err != nil {
