@@ -35,6 +35,8 @@ NFPM        ?= $(shell command -v nfpm || echo GOARCH= GOFLAGS=-mod=mod $(GO) ru
 PKG_ARCH    ?= $(shell $(GO) env GOARCH)
 RPM_ISA     ?= $(or $(patsubst amd64,x86-64,$(filter amd64,$(PKG_ARCH))),$(patsubst arm64,aarch-64,$(filter arm64,$(PKG_ARCH))),$(PKG_ARCH))
 
+include libcorosync-go/shim/libs.mk
+
 export CGO_ENABLED ?= 0
 export SEEDS SEED FIRST LOG
 
@@ -42,7 +44,10 @@ export SEEDS SEED FIRST LOG
 
 all: build
 
-build: ## compile the daemon and the tools into build/ (static, no cgo)
+build: build-go libs ## compile the daemon and the tools into build/ (static, no cgo), and the C libraries
+
+.PHONY: build-go
+build-go:
 	$(GO) build ./...
 	@mkdir -p $(BUILDDIR)
 	@for p in $(PROGRAMS); do echo "$(GO) build -o $(BUILDDIR)/ ./$$p"; $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BUILDDIR)/ ./$$p || exit 1; done
@@ -85,7 +90,7 @@ pkgconfig: ## the files that tell compilers of programs where headers and librar
 	  sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|; s|@VERSION@|$(API_VERSION)|'"; \
 	  s|@NAME@|$$l|; s|@SYSCONFDIR@|$(SYSCONFDIR)|; s|@LOCALSTATEDIR@|$(LOCALSTATEDIR)|" packaging/pkgconfig/$$in.pc.in > $(BUILDDIR)/$$f || exit 1; done
 
-install: build pkgconfig ## into DESTDIR, honours PREFIX LIBDIR SYSCONFDIR LOCALSTATEDIR SYSTEMDDIR
+install: build pkgconfig install-libs ## into DESTDIR, honours PREFIX LIBDIR SYSCONFDIR LOCALSTATEDIR SYSTEMDDIR
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/corosync/uidgid.d $(DESTDIR)$(SYSTEMDDIR)
 	$(INSTALL) -d $(DESTDIR)$(LOCALSTATEDIR)/lib/corosync $(DESTDIR)$(LOCALSTATEDIR)/log/corosync

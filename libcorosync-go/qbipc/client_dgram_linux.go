@@ -20,6 +20,8 @@ type clientDgram struct {
 	in             dgramIO      // dispatcher's
 	wake           atomic.Int32 // eventfd+1 that ends a wait for a reply, made when first needed
 	held           []byte       // the event shown last
+	reply          []byte       // the reply shown last
+
 }
 
 // openDgram takes up a connection of the socket transport.

@@ -70,6 +70,7 @@ type Ring struct {
 	words uint32 // private copy of word_size
 	max   uint32 // bytes; longest payload either way
 	at    uint32 // the own cursor: write_pt of a writer, read_pt of a reader
+	role  Role
 	// The chunk under Peek.
 	peeked bool
 	length uint32
@@ -93,6 +94,7 @@ func Create(hdr, data []byte, maxMessage int, role Role, hdrPath, dataPath strin
 	if len(hdrPath) >= pathBytes || len(dataPath) >= pathBytes {
 		return nil, ErrLayout
 	}
+	r.role = role
 	copy(hdr[offHdr:], hdrPath)
 	copy(hdr[offData:], dataPath)
 	atomic.StoreUint32(word32(hdr, offWords), r.words)
@@ -114,6 +116,7 @@ func Open(hdr, data []byte, maxMessage int, role Role) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.role = role
 	off := offRead
 	if role == Writer {
 		off = offWrite
@@ -133,17 +136,34 @@ func view(hdr, data []byte, words, maxMessage int) (*Ring, error) {
 }
 
 // DataPath is the path of the data file that a header names; valid says whether it is terminated and not empty.
-func DataPath(hdr []byte) (path string, valid bool) {
+func DataPath(hdr []byte) (path string, valid bool) { return pathAt(hdr, offData) }
+
+func pathAt(hdr []byte, off int) (path string, valid bool) {
 	if len(hdr) < HeaderBytes {
 		return "", false
 	}
-	p := hdr[offData : offData+pathBytes]
+	p := hdr[off : off+pathBytes]
 	for i, c := range p {
 		if c == 0 {
 			return string(p[:i]), i > 0
 		}
 	}
 	return "", false
+}
+
+// HeaderPath is the path of the header file itself.
+func HeaderPath(hdr []byte) (path string, valid bool) { return pathAt(hdr, offHdr) }
+
+// Resync takes the own cursor from the header again, for a side that another process (a parent after a fork) may have
+// used in between. A cursor that is outside is not taken.
+func (r *Ring) Resync() {
+	off := offRead
+	if r.role == Writer {
+		off = offWrite
+	}
+	if at := atomic.LoadUint32(word32(r.hdr, off)); at < r.words {
+		r.at = at
+	}
 }
 
 // Words reads word_size of a header: how much data to map.

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// change is one replacement in a file of the runtime.
+type change struct {
+	file string // below GOROOT/src
+	why  string
+	from string // regular expression
+	to   string
+	n    int // how often it must match; 0: at least once
+}
+
+var changes = []change{
+	{file: "runtime/sigtab_linux_generic.go", why: "signals belong to the program: no handler is installed or changed, none is unblocked in a thread",
+		from: `\{[^{},]+, "`, to: `{0, "`},
+	{file: "runtime/env_posix.go", why: "GODEBUG, GOGC, GOMAXPROCS and the like of the program's environment are not meant for us",
+		from: `func gogetenv\(key string\) string \{`, n: 1,
+		to: "func gogetenv(key string) string {\n\tif key == \"GOMAXPROCS\" {\n\t\treturn \"2\"\n\t}\n\treturn \"\"\n}\n\nfunc hostgetenv(key string) string {"},
+}
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: overlay DIRECTORY")
+		os.Exit(2)
+	}
+	if err := write(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "overlay:", err)
+		os.Exit(1)
+	}
+}
+
+func goroot() (string, error) {
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	return strings.TrimSpace(string(out)), err
+}
+
+func write(dir string) error {
+	root, err := goroot()
+	if err != nil {
+		return err
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	texts := map[string]string{}
+	for _, c := range changes {
+		text, ok := texts[c.file]
+		if !ok {
+			b, err := os.ReadFile(filepath.Join(root, "src", c.file))
+			if err != nil {
+				return err
+			}
+			text = string(b)
+		}
+		if texts[c.file], err = c.apply(text); err != nil {
+			return err
+		}
+	}
+	replace := map[string]string{}
+	for file, text := range texts {
+		to := filepath.Join(dir, strings.ReplaceAll(file, "/", "_")+".txt") // not .go: it is no part of this module
+		if err := writeChanged(to, []byte(text)); err != nil {
+			return err
+		}
+		replace[filepath.Join(root, "src", file)] = to
+	}
+	b, err := json.MarshalIndent(map[string]any{"Replace": replace}, "", "\t")
+	if err != nil {
+		return err
+	}
+	return writeChanged(filepath.Join(dir, "overlay.json"), b)
+}
+
+func (c change) apply(text string) (string, error) {
+	re := regexp.MustCompile(c.from)
+	n := len(re.FindAllStringIndex(text, -1))
+	if n == 0 || c.n != 0 && n != c.n {
+		return "", fmt.Errorf("%s of this Go release has %d places like %q: the change for %q must be looked at again", c.file, n, c.from, c.why)
+	}
+	return re.ReplaceAllLiteralString(text, c.to), nil
+}
+
+// writeChanged leaves a file with the same content alone, so that the build cache holds.
+func writeChanged(path string, b []byte) error {
+	if old, err := os.ReadFile(path); err == nil && string(old) == string(b) {
+		return nil
+	}
+	return os.WriteFile(path, b, 0o644)
+}

@@ -1,0 +1,31 @@
+/* The parts of libcorosync_common among themselves: what is one per process. */
+#ifndef COROSYNC_GO_PROCESS_H
+#define COROSYNC_GO_PROCESS_H
+
+#include "shim.h"
+
+/*
+ * State of the process, in a page that a forked child sees zeroed: it finds no core and every lock free, whatever the
+ * parent's threads were doing.
+ */
+struct process {
+	int lock;            /* futex: 0 free, 1 held, 2 held and wanted */
+	int loading;         /* the same, for the loader */
+	uint32_t generation; /* 0: no core yet */
+	struct core_functions core;
+};
+
+/* process_get returns the state, or NULL if there is no memory. */
+struct process *process_get(void);
+void process_lock(struct process *p);
+void process_unlock(struct process *p);
+
+/* core_get returns the process with its core loaded, or NULL with the error. */
+struct process *core_get(cs_error_t *error);
+
+/* A call into the core is made between these: no signal handler of the program may run on the core's small stacks. */
+typedef struct { uint64_t mask; } core_mask;
+core_mask core_enter(void);
+void core_leave(core_mask mask);
+
+#endif
