@@ -2,9 +2,11 @@ package srp
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/corosync-go/corosync/daemon/clock"
+	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/daemon/totem/wire"
 )
 
@@ -239,10 +241,12 @@ func (m *Machine) consensusExpired() {
 		m.startToken()
 		return
 	}
-	for _, id := range m.proc {
-		if !m.consensus.has(id) {
-			m.failed.add(id)
-		}
+	m.scratch.setMinus(m.proc, m.consensus)
+	if len(m.failed)+len(m.scratch) > totem.MaxNodes {
+		// Only a forged list is this long. Without room for those that are silent, GATHER would never end; who is failed and
+		// nobody considers makes no difference.
+		m.failed = slices.DeleteFunc(m.failed, func(id totem.NodeID) bool { return !m.proc.has(id) })
 	}
+	m.failed.addAll(m.scratch)
 	m.enterGather(ReasonConsensusTimeout)
 }
