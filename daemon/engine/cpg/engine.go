@@ -13,7 +13,8 @@ const (
 	maxIterations  = 1024    // of one connection
 	maxZeroCopy    = 4096    // maps of one connection
 	maxZeroCopyAll = 1 << 14 // maps of all; the kernel allows a process 65530 by default
-	maxCollected   = 1 << 17 // joinlist entries of one synchronisation
+	maxProcesses   = 1 << 14 // in the process table: a member may name any number, and each costs more the more there are
+	maxCollected   = 1 << 14 // joinlist entries of one synchronisation
 	maxWaiting     = 1 << 16 // leaves that wait to be sent
 	maxIterEntries = 1 << 20 // entries in all iterations of one connection
 )
@@ -46,6 +47,7 @@ type Engine struct {
 	refused uint64 // multicasts of clients that are in no group
 	strange uint64 // messages of nodes without a process in the group
 	bad     uint64 // exec messages that cannot be parsed
+	crowd   uint64 // processes that did not fit into the table
 }
 
 // New returns the engine.
