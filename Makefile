@@ -25,6 +25,7 @@ IN_BIN      := corosync-blackbox corosync-vqsim
 CLIENT_LIBS := cpg cmap quorum votequorum cfg sam corosync_common
 API_VERSION ?= 3.1.7
 FUZZTIME    ?= 10s
+DURATION    ?= 10m
 LDFLAGS     ?=
 
 # Packages: the release that the daemon stands in for, and ours. nfpm is run from the module proxy where it is not installed.
@@ -40,7 +41,7 @@ include libcorosync-go/shim/libs.mk
 export CGO_ENABLED ?= 0
 export SEEDS SEED FIRST LOG
 
-.PHONY: all build test race fuzz sim netns interop bench lint pkgconfig install demo package clean help
+.PHONY: all build test race fuzz sim chaos netns interop bench lint pkgconfig install demo package clean help
 
 all: build
 
@@ -68,6 +69,9 @@ fuzz: ## each fuzz target for FUZZTIME (default 10s)
 
 sim: ## simulated clusters: SEEDS=n of them from FIRST on, or with its log SEED=x or PLAN=file (LOG=debug: what the daemons log too)
 	$(if $(PLAN),PLAN=$(abspath $(PLAN))) $(GO) test -count=1 -timeout 0 -v -run 'TestSim$$' ./tests/sim
+
+chaos: ## faults of all kinds on real rings of ours, the C daemon and both: DURATION=1h of them in all, SEED=x to repeat a ring
+	COROSYNC_CHAOS=$(DURATION) COROSYNC_CHAOS_SEED=$(SEED) $(GO) test -count=1 -timeout 0 -v -run 'TestChaos$$' ./tests/netns
 
 netns: ## real daemons in network namespaces (root or user namespaces)
 	$(GO) run ./tests/runtests ./tests/netns
