@@ -312,7 +312,23 @@ func (p *Plan) Bound() time.Duration {
 	}
 	// What is synchronised, and what was queued meanwhile, takes rotations.
 	rotation := time.Duration(p.Nodes) * (p.Calm.Delay + p.Calm.Jitter + p.Late)
-	return time.Duration(float64(t+2*consensusOf(token)+wait)*slow*float64(2+bitsOf(p.Nodes))) + 60*rotation
+	return time.Duration(float64(t+2*consensusOf(token)+wait)*slow*float64(2+bitsOf(p.Nodes))) + (60+p.backlog())*rotation
+}
+
+// backlog is how many rotations it takes at most to send what the clients of a node have queued.
+func (p *Plan) backlog() time.Duration {
+	mtu, visit, perRotation := 1500, 17, 50
+	if p.NetMTU > 0 {
+		mtu = p.NetMTU
+	}
+	if p.WindowSize > 0 {
+		visit, perRotation = p.MaxMessages, p.WindowSize
+	}
+	if len(p.Own) > 0 {
+		mtu, visit, perRotation = min(mtu, 250), min(visit, 3), min(perRotation, 20) // the least of ownSettings
+	}
+	frames := window * p.Clients * (p.MaxSize/(mtu-100) + 1)
+	return time.Duration(frames / max(1, min(visit, perRotation/p.Nodes)))
 }
 
 func bitsOf(n int) (b int) {

@@ -74,11 +74,15 @@ func (e *Engine) Init(api service.API) error {
 	return nil
 }
 
-// Exit lets the leaves of closing connections out at once, whatever the synchronisation does: there is no later.
+// Exit lets the leaves of closing connections out at once: there is no later. During a synchronisation there are none: they
+// would overtake the joins and messages in the ordinary queue, and the others would take the processes for members after
+// they had gone. The end of the node ends its processes.
 func (e *Engine) Exit() {
 	e.stopping = true
 	for _, l := range e.leaves {
-		_ = e.sendLeave(l) // the others see the node go soon enough
+		if !e.sync.running {
+			_ = e.sendLeave(l) // the others see the node go soon enough
+		}
 	}
 	e.leaves = nil
 }
@@ -198,6 +202,9 @@ type leave struct {
 
 // leave announces a process that went away, now or when the synchronisation is over.
 func (e *Engine) leave(l leave) {
+	if e.stopping && e.sync.running {
+		return
+	}
 	e.departing[l]++
 	if !e.stopping && (e.sync.running || len(e.leaves) > 0) {
 		if len(e.leaves) >= maxWaiting {
