@@ -111,6 +111,9 @@ install: build pkgconfig install-libs ## into DESTDIR, honours PREFIX LIBDIR SYS
 	@sed 's|/usr/sbin/|$(SBINDIR)/|; s|^/var/|$(LOCALSTATEDIR)/|' packaging/etc/logrotate > $(BUILDDIR)/logrotate
 	@for f in packaging/etc/default:default $(BUILDDIR)/logrotate:logrotate.d; do t=$(DESTDIR)$(SYSCONFDIR)/$${f#*:}/corosync; \
 	  [ -e $$t ] || $(INSTALL) -D -m 0644 $${f%:*} $$t || exit 1; done
+	@t=$(DESTDIR)$(SYSCONFDIR)/default/corosync-notifyd; [ -e $$t ] || $(INSTALL) -D -m 0644 packaging/etc/notifyd $$t
+	@t=$(DESTDIR)$(SYSCONFDIR)/dbus-1/system.d/corosync-signals.conf; [ -e $$t ] || $(INSTALL) -D -m 0644 packaging/etc/corosync-signals.conf $$t
+	@$(INSTALL) -D -m 0644 packaging/etc/COROSYNC-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs/COROSYNC-MIB.txt
 	@for m in $(wildcard packaging/man/*.[1-8]); do $(INSTALL) -D -m 0644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$$(basename $$m) || exit 1; done
 
 demo: build ## a cluster of three on this machine, shown in half a minute; root is not needed
