@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -242,4 +244,64 @@ func FuzzHostileServer(f *testing.F) {
 			_, _ = unix.Write(pair[1], []byte{0})
 		}
 	})
+}
+
+// TestScribblesWhileRead: a client changes lengths, magic words, cursors and the semaphore of its rings all the time, from another
+// thread, while the server reads from them and writes to them. What the server shows is as long as it was when it looked once.
+func TestScribblesWhileRead(t *testing.T) {
+	h := startHost(t, func(c *ServerConn, req []byte) Verdict {
+		if len(req) < messageHeaderBytes || len(req) > c.MaxMessage() {
+			panic("a request that is none was shown")
+		}
+		sum := 0
+		for _, b := range req {
+			sum += int(b)
+		}
+		if c.Respond(req[:messageHeaderBytes]) != nil || c.Event(req) != nil || c.Flush() != nil || sum < 0 {
+			c.Disconnect()
+			return Stop
+		}
+		return Next
+	})
+	values := [...]uint32{0, 1, 15, 16, 24, 4000, 12328, 12329, 1 << 20, 1 << 31, 1<<32 - 1, 0xa1a1a1a1, 0xa110ced0}
+	begin := time.Now()
+	gone := h.gone.Load()
+	for n := 0; time.Since(begin) < 500*time.Millisecond; n++ {
+		c := dial(t, h)
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for i := n; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				v := values[i*7%len(values)]
+				m := c.maps[i%6]
+				off := 4 * (i * 13 % 64)
+				if i%3 == 0 && len(m) < 10000 {
+					off = [...]int{0, 4, 8, 8204, 8208, 8212, 8240}[i%7]
+				}
+				atomic.StoreUint32((*uint32)(unsafe.Pointer(&m[off])), v)
+			}
+		}()
+		for range 30 {
+			if c.Send(9, [][]byte{message(1, make([]byte, 100)...)}) != nil {
+				_, _ = unix.Write(c.fd, []byte{0})
+			}
+		}
+		close(stop)
+		<-stopped
+		h.do(func() {})
+		leave(c)
+	}
+	eventually(t, "clients gone", func() (none bool) {
+		h.do(func() { none = len(h.conns) == 0 })
+		return none
+	})
+	if h.gone.Load() == gone {
+		t.Error("no client came and went")
+	}
+	serves(t, h)
 }
