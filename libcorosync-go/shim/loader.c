@@ -171,6 +171,22 @@ out:
 	return library;
 }
 
+/*
+ * A runtime that gets no memory ends the process. So where there is a limit (RLIMIT_AS, or RLIMIT_MEMLOCK after
+ * mlockall) it is asked for beforehand, and the caller gets the error.
+ */
+#define ROOM (96UL * 1024 * 1024)
+
+static int room(void)
+{
+	void *p = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return 0;
+	munmap(p, ROOM);
+	return 1;
+}
+
 static cs_error_t load(struct process *p)
 {
 	static const char *const names[] = { "csgo_open", "csgo_step", "csgo_abort", "csgo_adopt", "csgo_request",
@@ -180,6 +196,8 @@ static cs_error_t load(struct process *p)
 	int (*abi)(void);
 	size_t i;
 
+	if (!room())
+		return CS_ERR_NO_MEMORY;
 	if (core_path(path, sizeof(path)) != 0)
 		return CS_ERR_LIBRARY;
 	library = generations == 0 ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : copy_open(path);
@@ -195,9 +213,44 @@ static cs_error_t load(struct process *p)
 	return CS_OK;
 }
 
+static void *load_in_thread(void *argument)
+{
+	struct process *p = argument;
+
+	return (void *)(uintptr_t)load(p);
+}
+
 /*
- * The threads of the runtime inherit the signal mask: with everything blocked they never take a signal from the
- * program. Here it must be pthread_sigmask, since glibc's own signals have to reach them (setuid in threads).
+ * The threads of the runtime inherit scheduling. Those of a real-time program are not to be real-time themselves, and
+ * one that may not become real-time again must not step down meanwhile: so a thread of its own loads then.
+ */
+static cs_error_t load_ordinarily(struct process *p)
+{
+	struct sched_param none = { 0 };
+	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+	pthread_attr_t attr;
+	pthread_t thread;
+	void *result;
+	int rc;
+
+	if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE)
+		return load(p);
+	pthread_attr_init(&attr);
+	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+	pthread_attr_setschedpolicy(&attr, SCHED_OTHER);
+	pthread_attr_setschedparam(&attr, &none);
+	pthread_attr_setstacksize(&attr, 256 * 1024);
+	rc = pthread_create(&thread, &attr, load_in_thread, p);
+	pthread_attr_destroy(&attr);
+	if (rc != 0)
+		return load(p);
+	pthread_join(thread, &result);
+	return (cs_error_t)(uintptr_t)result;
+}
+
+/*
+ * They inherit the signal mask as well: with everything blocked they never take a signal from the program. Here it must
+ * be pthread_sigmask, since glibc's own signals have to reach them (setuid in threads).
  */
 static cs_error_t load_quietly(struct process *p)
 {
@@ -206,7 +259,7 @@ static cs_error_t load_quietly(struct process *p)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = load(p);
+	error = load_ordinarily(p);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return error;
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -61,5 +62,61 @@ func TestStockTools(t *testing.T) {
 		if got != want || netns.ExitCode(err) != netns.ExitCode(wantErr) {
 			t.Errorf("%s: exit %v, want %v\ngot:\n%s\nwant:\n%s", line, err, wantErr, got, want)
 		}
+	}
+}
+
+// compile builds a host program of testdata/hazards against this tree's headers and libraries.
+func compile(t *testing.T, dir, name string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), name)
+	cmd := exec.Command("gcc", "-O1", "-g", "-Wall", "-Wno-clobbered", "-I../../include", "-o", out, filepath.Join("testdata/hazards", name+".c"),
+		"-L"+dir, "-lcpg", "-lcmap", "-lquorum", "-lvotequorum", "-lcfg", "-lcorosync_common", "-lpthread", "-ldl")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	return out
+}
+
+// well runs a host program of which nothing is to be heard.
+func well(t *testing.T, dir string, argv ...string) {
+	t.Helper()
+	if out, err := host(t, dir, argv...); err != nil || out != "" {
+		t.Errorf("%s: %v\n%s", strings.Join(argv[1:], " "), err, out)
+	}
+}
+
+// TestFork is the gate: initialize, fork, use in child, grandchild and parent, for every library.
+func TestFork(t *testing.T) {
+	dir := needLibraries(t)
+	inProcessNode(t)
+	prog := compile(t, dir, "fork")
+	for _, lib := range []string{"cpg", "cmap", "quorum", "votequorum", "cfg"} {
+		t.Run(lib, func(t *testing.T) {
+			t.Parallel()
+			well(t, dir, prog, lib)
+		})
+	}
+}
+
+// TestHazards: what programs do that a runtime inside a library usually does not survive, or shows itself by.
+func TestHazards(t *testing.T) {
+	dir := needLibraries(t)
+	inProcessNode(t)
+	prog := compile(t, dir, "hazards")
+	for _, args := range [][]string{
+		{"sigwait"}, {"storm"}, {"handlers"}, {"crash"}, {"realtime"}, {"setuid"}, {"cancel"}, {"small-stack"}, {"threads"}, {"jump"},
+		{"thread-exit"}, {"reenter"}, {"exec"}, {"close-range"}, {"descriptors"}, {"dlopen"}, {"daemon"}, {"first-call", "5000"},
+		// kB resident, kB of the locked account; 3 MB of either are rings, 64 MB of the account an arena of glibc's.
+		{"lock-first", "25000", "150000"}, {"lock-later", "25000", "150000"}, {"limits"},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			out, err := host(t, dir, append([]string{prog}, args...)...)
+			if reason, ok := strings.CutPrefix(out, "skip: "); ok && err == nil {
+				t.Skip("skip: " + reason)
+			}
+			if err != nil || out != "" {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }

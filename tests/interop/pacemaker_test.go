@@ -211,6 +211,7 @@ func pacemakerScenario(t *testing.T, nodes int, m mix) {
 		p.start(id)
 	}
 	p.waitOnline(true, all...)
+	checkLibraries(t, p.Nodes)
 
 	p.Node(1).Exec("crm_attribute", "--type", "crm_config", "-n", "stonith-enabled", "-v", "false")
 	p.Node(1).Exec("cibadmin", "-C", "-o", "resources", "-X", dummyXML)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 )
 
@@ -25,6 +26,40 @@ var changes = []change{
 	{file: "runtime/env_posix.go", why: "GODEBUG, GOGC, GOMAXPROCS and the like of the program's environment are not meant for us",
 		from: `func gogetenv\(key string\) string \{`, n: 1,
 		to: "func gogetenv(key string) string {\n\tif key == \"GOMAXPROCS\" {\n\t\treturn \"2\"\n\t}\n\treturn \"\"\n}\n\nfunc hostgetenv(key string) string {"},
+	{file: "runtime/signal_unix.go", why: "threads of the program keep their signal mask and have no alternate stack that they did not ask for",
+		from: `func minitSignals\(\) \{`, n: 1, to: "func minitSignals() {}\n\nfunc hostMinitSignals() {"},
+	{file: "runtime/signal_unix.go", why: "the same at the end of a thread",
+		from: `//go:nosplit\nfunc unminitSignals\(\) \{`, n: 1,
+		to: "//go:nosplit\nfunc unminitSignals() {}\n\nfunc hostUnminitSignals() {"},
+
+	// Programs that lock their memory pay for all that is mapped, and account for all that is reserved. A heap of a
+	// few megabytes does not need arenas of 64, nor tables for 2^48 bytes.
+	{file: "runtime/malloc.go", why: "arenas of 4 MB",
+		from: `\tlogHeapArenaBytes = .*`, n: 1, to: "\tlogHeapArenaBytes = 2 + 20"},
+	{file: "runtime/malloc.go", why: "the heap lies in the lowest terabyte, so its tables are small",
+		from: `\theapAddrBits = .*`, n: 1, to: "\theapAddrBits = 40*_64bit + 32*(1-_64bit)"},
+	{file: "runtime/malloc.go", why: "there addresses need no offset",
+		from: `\tarenaBaseOffset = .*`, n: 1, to: "\tarenaBaseOffset = 0"},
+	{file: "runtime/malloc.go", why: "and the arena table has a small second level",
+		from: `\tarenaL1Bits = .*`, n: 1, to: "\tarenaL1Bits = 6 * _64bit"},
+	{file: "runtime/cgo/gcc_libinit.c", why: "small thread stacks",
+		from: `\tpthread_attr_setdetachstate\(&attr, PTHREAD_CREATE_DETACHED\);`, n: 1,
+		to: "\tpthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);\n\tpthread_attr_setstacksize(&attr, 256 * 1024);"},
+	{file: "runtime/cgo/gcc_linux_" + runtime.GOARCH + ".c", why: "small thread stacks",
+		from: `\tpthread_attr_getstacksize\(&attr, &size\);`, n: 1,
+		to: "\tpthread_attr_setstacksize(&attr, 256 * 1024);\n\tpthread_attr_getstacksize(&attr, &size);"},
+	// glibc gives each thread that calls malloc an area of 64 MB to grow in.
+	{file: "runtime/cgo/gcc_util.c", why: "threads of the runtime do not call malloc",
+		from: `\tts = malloc\(sizeof \*ts\);`, n: 1,
+		to: "\t{\n\t\tstatic ThreadStart pool[256]; /* each is copied at once by the thread that it starts */\n" +
+			"\t\tstatic unsigned int used;\n\t\tts = &pool[__atomic_fetch_add(&used, 1, __ATOMIC_RELAXED) % 256];\n\t}"},
+	{file: "runtime/cgo/gcc_linux_" + runtime.GOARCH + ".c", why: "nor free",
+		from: `\tfree\(v\);`, n: 1, to: ""},
+	{file: "runtime/cgo/gcc_linux_" + runtime.GOARCH + ".c", why: "not even the first",
+		from: `\tpbounds = \(uintptr\*\)malloc\(2 \* sizeof\(uintptr\)\);`, n: 1,
+		to: "\t{\n\t\tstatic uintptr bounds[2];\n\t\tpbounds = bounds;\n\t}"},
+	{file: "runtime/cgo/gcc_linux_" + runtime.GOARCH + ".c", why: "not even the first",
+		from: `\tfree\(pbounds\);`, n: 1, to: ""},
 }
 
 func main() {

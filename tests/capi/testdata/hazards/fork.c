@@ -1,0 +1,230 @@
+/*
+ * The fork gate: for each library initialize, fork, use the handle in the child, in a grandchild and in the parent, and
+ * fresh handles in each. argv[1] is the library.
+ */
+#include "common.h"
+
+static int got, confchgs;
+static char last[64];
+
+static void on_message(cpg_handle_t h, const struct cpg_name *g, uint32_t node, uint32_t pid, void *m, size_t n)
+{
+	(void)h; (void)g; (void)node; (void)pid;
+	got++;
+	snprintf(last, sizeof(last), "%.*s", (int)n, (char *)m);
+}
+
+static void on_confchg(cpg_handle_t h, const struct cpg_name *g, const struct cpg_address *m, size_t nm,
+	const struct cpg_address *l, size_t nl, const struct cpg_address *j, size_t nj)
+{
+	(void)h; (void)g; (void)m; (void)nm; (void)l; (void)nl; (void)j; (void)nj;
+	confchgs++;
+}
+
+static void on_key(cmap_handle_t h, cmap_track_handle_t t, int32_t event, const char *key, struct cmap_notify_value n,
+	struct cmap_notify_value o, void *user)
+{
+	(void)h; (void)t; (void)event; (void)key; (void)n; (void)o;
+	CHECK(user == &got);
+	got++;
+}
+
+static void on_quorum(quorum_handle_t h, uint32_t quorate, uint64_t seq, uint32_t n, uint32_t *list)
+{
+	(void)h; (void)quorate; (void)seq; (void)n; (void)list;
+	got++;
+}
+
+static void on_votes(votequorum_handle_t h, uint64_t context, uint32_t quorate, uint32_t n, votequorum_node_t list[])
+{
+	(void)h; (void)quorate; (void)n; (void)list;
+	CHECK(context == 77);
+	got++;
+}
+
+static cpg_handle_t cpg;
+static cmap_handle_t cmap;
+static quorum_handle_t quorum;
+static votequorum_handle_t votequorum;
+static corosync_cfg_handle_t cfg;
+static struct cpg_name group;
+
+static void cpg_open(void)
+{
+	cpg_callbacks_t cb = { on_message, on_confchg };
+
+	group.length = (uint32_t)snprintf(group.value, sizeof(group.value), "fork.%d", (int)getpid());
+	OK(cpg_initialize(&cpg, &cb));
+	OK(cpg_join(cpg, &group));
+	confchgs = 0;
+	while (confchgs == 0)
+		OK(cpg_dispatch(cpg, CS_DISPATCH_ONE));
+}
+
+static void cpg_use(void)
+{
+	char text[32];
+	struct iovec iov = { text, (size_t)snprintf(text, sizeof(text), "from %d", (int)getpid()) };
+	unsigned int node;
+	int fd, before = got;
+
+	OK(cpg_local_get(cpg, &node));
+	CHECK(node == 1);
+	OK(cpg_mcast_joined(cpg, CPG_TYPE_AGREED, &iov, 1));
+	OK(cpg_fd_get(cpg, &fd));
+	readable(fd);
+	OK(cpg_dispatch(cpg, CS_DISPATCH_ONE));
+	CHECK(got == before + 1);
+	CHECK(strcmp(last, text) == 0);
+	CHECK(quiet(fd));
+	IS(cpg_dispatch(cpg, CS_DISPATCH_ONE_NONBLOCKING), CS_ERR_TRY_AGAIN);
+}
+
+static void cpg_close(void) { OK(cpg_finalize(cpg)); }
+
+static void cmap_open(void)
+{
+	cmap_track_handle_t track;
+
+	OK(cmap_initialize(&cmap));
+	OK(cmap_track_add(cmap, "fork.", CMAP_TRACK_ADD | CMAP_TRACK_MODIFY | CMAP_TRACK_PREFIX, on_key, &got, &track));
+}
+
+static void cmap_use(void)
+{
+	char key[64], name[CMAP_KEYNAME_MAXLEN + 1];
+	cmap_iter_handle_t it;
+	static uint32_t value;
+	uint32_t back;
+	int fd, before = got;
+
+	snprintf(key, sizeof(key), "fork.%d", (int)getpid());
+	value++;
+	OK(cmap_set_uint32(cmap, key, value));
+	OK(cmap_get_uint32(cmap, key, &back));
+	CHECK(back == value);
+	OK(cmap_fd_get(cmap, &fd));
+	readable(fd);
+	OK(cmap_dispatch(cmap, CS_DISPATCH_ALL));
+	CHECK(got > before);
+	OK(cmap_iter_init(cmap, key, &it));
+	OK(cmap_iter_next(cmap, it, name, NULL, NULL));
+	CHECK(strcmp(name, key) == 0);
+	OK(cmap_iter_finalize(cmap, it));
+}
+
+static void cmap_close(void) { OK(cmap_finalize(cmap)); }
+
+static void quorum_open(void)
+{
+	quorum_callbacks_t cb = { on_quorum };
+	uint32_t type;
+
+	OK(quorum_initialize(&quorum, &cb, &type));
+	CHECK(type == QUORUM_SET);
+}
+
+static void quorum_use(void)
+{
+	int quorate, before = got;
+
+	OK(quorum_getquorate(quorum, &quorate));
+	CHECK(quorate == 1);
+	OK(quorum_trackstart(quorum, CS_TRACK_CURRENT));
+	OK(quorum_dispatch(quorum, CS_DISPATCH_ONE));
+	CHECK(got == before + 1);
+}
+
+static void quorum_close(void) { OK(quorum_finalize(quorum)); }
+
+static void votequorum_open(void)
+{
+	votequorum_callbacks_t cb = { .votequorum_quorum_notify_fn = on_votes };
+
+	OK(votequorum_initialize(&votequorum, &cb));
+}
+
+static void votequorum_use(void)
+{
+	struct votequorum_info info;
+	int before = got;
+
+	OK(votequorum_getinfo(votequorum, 0, &info));
+	CHECK(info.node_id == 1 && info.total_votes == 1);
+	OK(votequorum_trackstart(votequorum, 77, CS_TRACK_CURRENT));
+	while (got == before)
+		OK(votequorum_dispatch(votequorum, CS_DISPATCH_ONE));
+}
+
+static void votequorum_close(void) { OK(votequorum_finalize(votequorum)); }
+
+static void cfg_open(void) { OK(corosync_cfg_initialize(&cfg, NULL)); }
+
+static void cfg_use(void)
+{
+	unsigned int node;
+	int n;
+	corosync_cfg_node_address_t address[8];
+
+	OK(corosync_cfg_local_get(cfg, &node));
+	CHECK(node == 1);
+	OK(corosync_cfg_get_node_addrs(cfg, 1, 8, &n, address));
+	CHECK(n == 1);
+	OK(corosync_cfg_dispatch(cfg, CS_DISPATCH_ALL));
+}
+
+static void cfg_close(void) { OK(corosync_cfg_finalize(cfg)); }
+
+static const struct { const char *name; void (*open)(void), (*use)(void), (*close)(void); } libraries[] = {
+	{ "cpg", cpg_open, cpg_use, cpg_close },
+	{ "cmap", cmap_open, cmap_use, cmap_close },
+	{ "quorum", quorum_open, quorum_use, quorum_close },
+	{ "votequorum", votequorum_open, votequorum_use, votequorum_close },
+	{ "cfg", cfg_open, cfg_use, cfg_close },
+};
+
+int main(int argc, char **argv)
+{
+	size_t i;
+	int round, generation;
+	pid_t pid;
+
+	CHECK(argc == 2);
+	alarm(40);
+	for (i = 0; strcmp(libraries[i].name, argv[1]) != 0; i++)
+		CHECK(i + 1 < sizeof(libraries) / sizeof(libraries[0]));
+	libraries[i].open();
+	libraries[i].use();
+	for (round = 0; round < 2; round++) {
+		pid = fork();
+		CHECK(pid >= 0);
+		if (pid == 0) {
+			/* Child, grandchild and on, each uses the inherited handle, then one of its own. */
+			for (generation = 0;; generation++) {
+				alarm(30);
+				libraries[i].use();
+				libraries[i].use();
+				if (generation == 3)
+					break;
+				pid = fork();
+				CHECK(pid >= 0);
+				if (pid != 0) {
+					child_ok(pid);
+					libraries[i].use(); /* again, after the child did */
+					break;
+				}
+			}
+			libraries[i].open();
+			libraries[i].use();
+			libraries[i].close();
+			_exit(0);
+		}
+		child_ok(pid);
+		libraries[i].use();
+	}
+	libraries[i].close();
+	libraries[i].open();
+	libraries[i].use();
+	libraries[i].close();
+	return 0;
+}
