@@ -25,6 +25,7 @@ IN_BIN      := corosync-blackbox corosync-vqsim
 CLIENT_LIBS := cpg cmap quorum votequorum cfg sam corosync_common
 API_VERSION ?= 3.1.7
 FUZZTIME    ?= 10s
+DURATION    ?= 10m
 LDFLAGS     ?=
 
 # Packages: the release that the daemon stands in for, and ours. nfpm is run from the module proxy where it is not installed.
@@ -40,7 +41,7 @@ include libcorosync-go/shim/libs.mk
 export CGO_ENABLED ?= 0
 export SEEDS SEED FIRST LOG
 
-.PHONY: all build test race fuzz sim netns interop bench lint pkgconfig install demo package clean help
+.PHONY: all build test race fuzz sim chaos netns interop bench lint pkgconfig install demo package clean help
 
 all: build
 
@@ -68,6 +69,9 @@ fuzz: ## each fuzz target for FUZZTIME (default 10s)
 
 sim: ## simulated clusters: SEEDS=n of them from FIRST on, or with its log SEED=x or PLAN=file (LOG=debug: what the daemons log too)
 	$(if $(PLAN),PLAN=$(abspath $(PLAN))) $(GO) test -count=1 -timeout 0 -v -run 'TestSim$$' ./tests/sim
+
+chaos: ## faults of all kinds on real rings of ours, the C daemon and both: DURATION=1h of them in all, SEED=x to repeat a ring
+	COROSYNC_CHAOS=$(DURATION) COROSYNC_CHAOS_SEED=$(SEED) $(GO) test -count=1 -timeout 0 -v -run 'TestChaos$$' ./tests/netns
 
 netns: ## real daemons in network namespaces (root or user namespaces)
 	$(GO) run ./tests/runtests ./tests/netns
@@ -107,6 +111,9 @@ install: build pkgconfig install-libs ## into DESTDIR, honours PREFIX LIBDIR SYS
 	@sed 's|/usr/sbin/|$(SBINDIR)/|; s|^/var/|$(LOCALSTATEDIR)/|' packaging/etc/logrotate > $(BUILDDIR)/logrotate
 	@for f in packaging/etc/default:default $(BUILDDIR)/logrotate:logrotate.d; do t=$(DESTDIR)$(SYSCONFDIR)/$${f#*:}/corosync; \
 	  [ -e $$t ] || $(INSTALL) -D -m 0644 $${f%:*} $$t || exit 1; done
+	@t=$(DESTDIR)$(SYSCONFDIR)/default/corosync-notifyd; [ -e $$t ] || $(INSTALL) -D -m 0644 packaging/etc/notifyd $$t
+	@t=$(DESTDIR)$(SYSCONFDIR)/dbus-1/system.d/corosync-signals.conf; [ -e $$t ] || $(INSTALL) -D -m 0644 packaging/etc/corosync-signals.conf $$t
+	@$(INSTALL) -D -m 0644 packaging/etc/COROSYNC-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs/COROSYNC-MIB.txt
 	@for m in $(wildcard packaging/man/*.[1-8]); do $(INSTALL) -D -m 0644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$$(basename $$m) || exit 1; done
 
 demo: build ## a cluster of three on this machine, shown in half a minute; root is not needed

@@ -195,3 +195,34 @@ func TestReloadEventsOfTheCDaemon(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// FuzzReload puts any text in the place of the configuration of a running node. What is refused changes nothing; what is
+// accepted is what a fresh start with it would accept, and the node can go back.
+func FuzzReload(f *testing.F) {
+	for _, s := range []string{
+		"", "}", "totem {\nversion: 2\ntoken: 0\n}", withNodes(2, "token: 2000"), withNodes(3, "netmtu: 1500\ntransport: knet"),
+		withNodes(1, "token: 99999999999"), withNodes(2, "transport: udp"), "nodelist {\nnode {\nring0_addr: 10.0.0.9\n}\n}",
+		withNodes(2, "interface {\nmcastport: 1\n}"), "logging {\nlogger_subsys {\nsubsys: X\ndebug: maybe\n}\n}",
+	} {
+		f.Add(s)
+	}
+	first := withNodes(2, "token: 1000\nmerge: 300")
+	f.Fuzz(func(t *testing.T, text string) {
+		r := running(t, first)
+		before := dump(r.m)
+		old := r.c
+		if err := r.reload(text); err != nil {
+			if r.c != old || err.Error() == "" {
+				t.Errorf("refused with %q", err)
+			}
+			for k, v := range dump(r.m) {
+				if before[k] != v && !strings.HasPrefix(k, "config.") {
+					t.Errorf("refused with %q, and %s is %s instead of %s", err, k, v, before[k])
+				}
+			}
+		}
+		if err := r.reload(first); err != nil && r.c == old {
+			t.Errorf("the first configuration is refused: %v", err)
+		}
+	})
+}

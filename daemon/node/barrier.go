@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,14 +33,23 @@ func NewBarrierFile(stateDir string, log logsys.Logger) *BarrierFile {
 
 // Load reads the barrier. A missing or short file counts as zero and is created.
 func (b *BarrierFile) Load() (uint32, error) {
-	text, err := os.ReadFile(b.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	f, err := os.Open(b.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, b.write(0)
+	}
+	if err != nil {
 		return 0, err
 	}
-	if len(text) >= 4 {
-		return binary.NativeEndian.Uint32(text), nil
+	defer f.Close()
+	var text [4]byte // whatever else is in the file
+	switch _, err := io.ReadFull(f, text[:]); {
+	case err == nil:
+		return binary.NativeEndian.Uint32(text[:]), nil
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		return 0, b.write(0)
+	default:
+		return 0, err
 	}
-	return 0, b.write(0)
 }
 
 // Save stores the barrier soon; only the latest value counts.

@@ -17,6 +17,10 @@ const (
 	GroupSync = "sync" // messages of the sync engine
 )
 
+// maxMet bounds the nodes that keys of the map are about. A cluster has a few hundred in its life, but whoever has the key of the
+// network can form rings with ever new ones.
+const maxMet = 4096
+
 // headerSize is the size in bytes of the header of requests and exec messages: id i32 @0, size i32 @8.
 const headerSize = 16
 
@@ -71,6 +75,8 @@ type Router struct {
 
 	// waiting says that a request was left for later because the queue had no room for it.
 	waiting bool
+
+	met int // nodes that have ever been members
 
 	stopping bool
 	sent     uint64 // exec messages queued
@@ -158,8 +164,9 @@ func (r *Router) memberKeys(id totem.NodeID) (ip, joinCount, status string) {
 }
 
 func (r *Router) memberLeft(id totem.NodeID) {
-	_, _, status := r.memberKeys(id)
-	_ = r.cfg.DB.SetString(status, "left")
+	if _, _, status := r.memberKeys(id); r.cfg.DB.Has(status) {
+		_ = r.cfg.DB.SetString(status, "left")
+	}
 	r.main.Debugf("Member left: %s", r.MemberIP(id))
 }
 
@@ -168,6 +175,12 @@ func (r *Router) memberJoined(id totem.NodeID) {
 	if r.cfg.DB.Has(ip) {
 		_ = r.cfg.DB.Inc(joinCount)
 	} else {
+		if r.met++; r.met > maxMet {
+			if r.met&(r.met-1) == 0 {
+				r.main.Warningf("node %d is one of %d, more than the map keeps keys of", uint32(id), r.met)
+			}
+			return
+		}
 		_ = r.cfg.DB.SetString(ip, r.MemberIP(id))
 		_ = r.cfg.DB.SetUint32(joinCount, 1)
 	}

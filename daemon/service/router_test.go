@@ -442,3 +442,16 @@ func TestDeliverAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations per request", a)
 	}
 }
+
+// A daemon that stops before its first synchronisation has ended does not become ready any more: some of what it would serve
+// is unloaded.
+func TestStopBeforeReady(t *testing.T) {
+	c := servicetest.New(t, 1, func(*servicetest.Node) {})
+	c.FormQuiet(1)
+	n := c.Node(1)
+	n.Router.Shutdown(nil)
+	c.Run()
+	if n.Router.Ready() || n.Ready != 0 {
+		t.Error("a daemon that stops admits clients")
+	}
+}

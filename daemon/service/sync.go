@@ -49,8 +49,9 @@ func (r *Router) SyncMulticast(msg []byte) error {
 func (r *Router) SyncComplete() {
 	r.cfg.Logs.Logger("MAIN").Noticef("Completed service synchronization, ready to provide service.")
 	r.syncing = false
-	first := !r.ready
-	r.ready = true
+	// A daemon that stops before its first synchronisation has no quorum service any more to tell clients of.
+	first := !r.ready && !r.stopping
+	r.ready = r.ready || first
 	r.flowChanged()
 	r.cfg.Ring.TransAck()
 	for _, s := range r.services {

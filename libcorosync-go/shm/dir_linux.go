@@ -131,9 +131,10 @@ func (d *Dir) Remove(names ...string) {
 	d.fd = -1
 }
 
-// Open maps an existing file. size 0 takes all of it; otherwise a file shorter than size is EINVAL.
+// Open maps an existing file under Root. size 0 takes all of it; otherwise a file shorter than size is EINVAL. The path is what
+// somebody on a socket says, who may not be who the caller thinks: links are not followed, and other places are EACCES.
 func Open(path string, size int) ([]byte, error) {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := openBeneath(path)
 	if err != nil {
 		return nil, os.NewSyscallError("open "+path, err)
 	}
@@ -149,6 +150,25 @@ func Open(path string, size int) ([]byte, error) {
 		return nil, os.NewSyscallError("map "+path, unix.EINVAL)
 	}
 	return mapFd(fd, size)
+}
+
+func openBeneath(path string) (int, error) {
+	name, ok := strings.CutPrefix(path, Root+"/")
+	if !ok {
+		return -1, unix.EACCES
+	}
+	const flags = unix.O_RDWR | unix.O_NONBLOCK | unix.O_CLOEXEC
+	root, err := unix.Open(Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(root)
+	fd, err := unix.Openat2(root, name, &unix.OpenHow{Flags: flags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS})
+	if err != unix.ENOSYS && err != unix.EPERM {
+		return fd, err
+	}
+	// Linux before 5.6, or a filter of system calls that does not know this one.
+	return unix.Open(path, flags|unix.O_NOFOLLOW, 0)
 }
 
 func mapFd(fd, size int) ([]byte, error) {

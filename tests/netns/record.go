@@ -277,7 +277,7 @@ func (c *Cluster) Judge(opt history.Options) int {
 		if err != nil {
 			c.t.Errorf("recording of %s: %v", r.Node.Name, err)
 		}
-		if r.crashed && len(ps) > 0 {
+		if r.crashed && len(ps) > 0 && ps[len(ps)-1].End == "" {
 			ps[len(ps)-1].End = "killed"
 		}
 		for _, p := range ps {

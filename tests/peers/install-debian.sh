@@ -16,7 +16,7 @@ fi
 packages=(
     gcc libc6-dev make iproute2 util-linux procps mandoc groff man-db
     corosync libcpg-dev libcmap-dev libcfg-dev libquorum-dev libvotequorum-dev
-    libsam-dev libcorosync-common-dev libqb-dev
+    libsam-dev libcorosync-common-dev libqb-dev libqb-tools dbus-daemon dbus-bin
 )
 if [ "${1:-}" != minimal ]; then
     packages+=(

@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -37,6 +38,7 @@ type result struct {
 	order   []string // reasons in order of appearance
 	passed  int
 	failed  []string
+	said    map[string][]string // what failed tests said, by name
 }
 
 func main() {
@@ -72,7 +74,7 @@ func main() {
 	if *run != "" {
 		args = append(args, "-run", *run)
 	}
-	r := &result{skipped: map[string][]string{}}
+	r := &result{skipped: map[string][]string{}, said: map[string][]string{}}
 	code := 0
 	if len(many) > 0 {
 		code = max(code, r.run(append(slices.Clone(args), many...)))
@@ -160,6 +162,7 @@ func (r *result) event(e event, outputs map[string][]string) {
 	case "fail":
 		if e.Test != "" {
 			r.failed = append(r.failed, shortName(e))
+			r.said[shortName(e)] = said(outputs[key])
 		}
 		fmt.Print(strings.Join(outputs[key], ""))
 		delete(outputs, key)
@@ -178,6 +181,36 @@ func shortName(e event) string {
 	}
 	return p + " " + e.Test
 }
+
+// maxSaid bounds the lines that are repeated per failed test.
+const maxSaid = 40
+
+// said picks what a test reported out of its output: not the go command's lines, and not the echo of what was done to a
+// cluster, which begins with the time, nor the ends of its logs.
+func said(lines []string) []string {
+	var out []string
+	keep := false
+	for _, l := range lines {
+		text := strings.TrimRight(l, "\n")
+		_, rest, at := strings.Cut(text, ".go:")
+		switch {
+		case strings.HasPrefix(text, "===") || strings.HasPrefix(strings.TrimSpace(text), "---"):
+			keep = false
+		case at:
+			_, rest, _ = strings.Cut(rest, ": ")
+			keep = !echo.MatchString(rest) && !strings.HasSuffix(rest, " ends:")
+		}
+		if keep {
+			out = append(out, text)
+		}
+	}
+	if n := len(out); n > maxSaid {
+		out = append(out[:maxSaid], fmt.Sprintf("    ... (%d more lines)", n-maxSaid))
+	}
+	return out
+}
+
+var echo = regexp.MustCompile(`^ *[0-9]+\.[0-9]{3} |^--- `)
 
 // reason is the text given to t.Skip: the last line that is neither the
 // runner's own nor empty, without the position.
@@ -215,6 +248,9 @@ func (r *result) print() {
 	}
 	for _, f := range r.failed {
 		fmt.Printf("failed:  %s\n", f)
+		for _, l := range r.said[f] {
+			fmt.Println("     ", l)
+		}
 	}
 	fmt.Printf("%d tests passed, %d skipped, %d failed\n\n", r.passed, n, len(r.failed))
 	for _, l := range r.lines {

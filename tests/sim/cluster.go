@@ -499,10 +499,10 @@ func (p *proc) ask(id service.ID, req []byte, then func(answer []byte)) {
 	}
 }
 
-// answer is ask that waits a little for the answer; nil if there is none.
+// answer is ask that waits for the answer; nil if there is none in time.
 func (p *proc) answer(id service.ID, req []byte) (answer []byte) {
 	p.ask(id, req, func(a []byte) { answer = a })
-	p.c.run(time.Millisecond + 3*p.c.Plan.Late)
+	p.c.runUntil(p.c.bound(), func() bool { return answer != nil })
 	return answer
 }
 

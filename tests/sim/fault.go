@@ -213,13 +213,19 @@ func (c *Cluster) interfaceDown(h *host, _ *Fault) func() {
 // reboot starts a daemon that has died, with its disk as it is.
 func (h *host) reboot() { h.rebootWith(&Fault{}) }
 
-// rebootWith starts a daemon that has died, with its disk as it is, with an old one, or without.
+// rebootWith starts a daemon that has died, with its disk as it is, with an old one, or without. A ring id that is used again
+// while others are still in the ring that had it first makes their messages one; that is for nobody to tell, so that the disk is
+// only lost with those that the others have noticed to be gone.
 func (h *host) rebootWith(f *Fault) {
 	if h.up() {
 		return
 	}
 	h.diskErr = nil
-	switch f.Disk {
+	disk := f.Disk
+	if h.c.world.Now().Sub(h.diedAt) < h.c.bound()/2 {
+		disk = ""
+	}
+	switch disk {
 	case "old":
 		h.stored = h.older
 		h.c.faults["old ring id"]++

@@ -138,7 +138,12 @@ func NewPlan(seed uint64) Plan {
 	if r.IntN(5) == 0 {
 		p.WindowSize, p.MaxMessages = pick(r, 10, 20, 300), pick(r, 1, 5, 60)
 	}
-	p.NetMTU = pick(r, 0, 0, 0, 0, 250, 600)
+	if p.NetMTU = pick(r, 0, 0, 0, 0, 250, 600); p.NetMTU > 0 || p.MaxMessages == 1 || len(p.Own) > 0 {
+		// What is queued when the faults end must be sent within the bound.
+		p.MaxSize = min(p.MaxSize, 1500)
+		p.LargeSize = 6 << 10
+		p.ClientStep = max(p.ClientStep, 150*time.Millisecond)
+	}
 	p.MissCount = pick(r, 0, 0, 0, 1, 2, 10)
 	p.SendJoinMs = pick(r, 0, 0, 0, 10, 80)
 	p.Heartbeat = pick(r, 0, 0, 0, 0, 2)
@@ -187,7 +192,7 @@ func ownSettings(r *rand.Rand) string {
 		key    string
 		values []int
 	}{
-		{"max_messages", []int{1, 3, 17, 50}}, {"window_size", []int{5, 50, 200}}, {"netmtu", []int{250, 600, 1500}},
+		{"max_messages", []int{3, 17, 50}}, {"window_size", []int{20, 50, 200}}, {"netmtu", []int{250, 600, 1500}},
 		{"miss_count_const", []int{1, 5, 20}}, {"join", []int{30, 50, 200}}, {"send_join", []int{10, 100}},
 		{"merge", []int{50, 200, 1000}}, {"seqno_unchanged_const", []int{2, 30, 100}},
 		{"token_retransmits_before_loss_const", []int{2, 4, 8}}, {"fail_recv_const", []int{500, 2500}},
@@ -305,7 +310,25 @@ func (p *Plan) Bound() time.Duration {
 	if len(p.Own) > 0 {
 		wait += 1200 * time.Millisecond // the longest merge and send_join of ownSettings
 	}
-	return time.Duration(float64(t+2*consensusOf(token)+wait) * slow * float64(2+bitsOf(p.Nodes)))
+	// What is synchronised, and what was queued meanwhile, takes rotations.
+	rotation := time.Duration(p.Nodes) * (p.Calm.Delay + p.Calm.Jitter + p.Late)
+	return time.Duration(float64(t+2*consensusOf(token)+wait)*slow*float64(2+bitsOf(p.Nodes))) + (60+p.backlog())*rotation
+}
+
+// backlog is how many rotations it takes at most to send what the clients of a node have queued.
+func (p *Plan) backlog() time.Duration {
+	mtu, visit, perRotation := 1500, 17, 50
+	if p.NetMTU > 0 {
+		mtu = p.NetMTU
+	}
+	if p.WindowSize > 0 {
+		visit, perRotation = p.MaxMessages, p.WindowSize
+	}
+	if len(p.Own) > 0 {
+		mtu, visit, perRotation = min(mtu, 250), min(visit, 3), min(perRotation, 20) // the least of ownSettings
+	}
+	frames := window * p.Clients * (p.MaxSize/(mtu-100) + 1)
+	return time.Duration(frames / max(1, min(visit, perRotation/p.Nodes)))
 }
 
 func bitsOf(n int) (b int) {

@@ -36,8 +36,9 @@ type host struct {
 	// foreign says that control frames are written in the other byte order, cRules that the daemon follows C's rules.
 	foreign, cRules bool
 
-	proc *proc // nil while no daemon runs
-	life int
+	proc   *proc // nil while no daemon runs
+	life   int
+	diedAt clock.Instant
 
 	stored  uint64 // ring sequence number on disk
 	older   uint64 // what it was some time ago
@@ -206,6 +207,7 @@ func (p *proc) kill(how string) {
 		return
 	}
 	p.alive = false
+	p.h.diedAt = p.c.world.Now()
 	p.loop.Kill()
 	p.end.Close()
 	if p.h.proc == p {

@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -347,4 +350,28 @@ func TestNoRingIDTwice(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Guards what seeds have found: the plans in testdata say what, in their first lines.
+func TestPlans(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.plan")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no plans: ", err)
+	}
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".plan"), func(t *testing.T) {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			p, err := ParsePlan(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range RunPlan(p, Options{LogLevel: -1}).Violations {
+				t.Error(v)
+			}
+		})
+	}
 }

@@ -79,7 +79,7 @@ func TestSim(t *testing.T) {
 }
 
 // cpuTime is the time that this process has computed. Other processes do not count.
-func cpuTime(t *testing.T) time.Duration {
+func cpuTime(t testing.TB) time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
 		t.Fatal(err)

@@ -477,7 +477,7 @@ func TestStatsTracking(t *testing.T) {
 	onKeys()
 	delete(stats, "stats.a.z")
 	onKeys()
-	c.wantEvents("came and went", "1 4 stats.a.z 8 was 8", "1 1 stats.a.z ")
+	c.wantEvents("came and went", "1 4 stats.a.z 8 was 8", "1 1 stats.a.z 8 was 8")
 	stats["stats.b.x"] = icmap.Uint32(3)
 	delete(stats, "stats.a.x")
 	clock.Advance(1500 * time.Millisecond)

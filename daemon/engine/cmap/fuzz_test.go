@@ -7,6 +7,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/icmap"
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/service/servicetest"
+	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 )
 
@@ -39,5 +40,33 @@ func FuzzRequests(f *testing.F) {
 				t.Errorf("%d answers", len(conn.Replies))
 			}
 		}
+	})
+}
+
+// FuzzMessages hands arbitrary messages of a member, and of this node, to the service. It keeps one key for each sender, the
+// configuration version, whatever the message names.
+func FuzzMessages(f *testing.F) {
+	ne := binary.NativeEndian
+	item := func(key string, v ipcmsg.CmapValue) []byte {
+		return ipcmsg.ExecCmapMcastMsg{Items: []ipcmsg.ExecCmapItem{{Key: []byte(key), Value: v}}}.Append(nil, ne)
+	}
+	f.Add(item("totem.config_version", ipcmsg.CmapValue{Type: ipcmsg.CmapUint64, Data: make([]byte, 8)}), false)
+	f.Add(item("totem.config_version", ipcmsg.CmapValue{Type: ipcmsg.CmapUint64, Data: make([]byte, 3)}), true)
+	f.Add(item("totem.token", ipcmsg.CmapValue{Type: ipcmsg.CmapUint32, Data: make([]byte, 4)}), false)
+	f.Add(item("", ipcmsg.CmapValue{}), false)
+	f.Fuzz(func(t *testing.T, msg []byte, foreign bool) {
+		e := New()
+		c := servicetest.New(t, 1, func(n *servicetest.Node) { n.Load(e) })
+		c.Form(1)
+		n := c.Node(1)
+		before := n.DB.Len()
+		for from := range totem.NodeID(3) {
+			e.Exec()[ipcmsg.ExecCmapMcast](from, msg, foreign)
+		}
+		if after := n.DB.Len(); after > before+3 {
+			t.Errorf("%d keys, before %d", after, before)
+		}
+		e.SyncActivate()
+		c.Form(1)
 	})
 }

@@ -94,8 +94,10 @@ func (e *Engine) execMcast(from totem.NodeID, msg []byte, foreign bool) {
 		if from != e.api.NodeID() && version > e.config.highest {
 			e.config.highest = version
 		}
-		// The key is valid for every node id.
-		_ = e.api.DB().SetUint64(fmt.Sprintf("runtime.members.%d.config_version", from), version)
+		// The key is valid for every node id. Nodes of which nothing else is kept get none.
+		if e.api.DB().Has(fmt.Sprintf("runtime.members.%d.status", from)) {
+			_ = e.api.DB().SetUint64(fmt.Sprintf("runtime.members.%d.config_version", from), version)
+		}
 		return
 	}
 }

@@ -28,7 +28,7 @@ type tracker struct {
 	// icmap is the registration, nil for statistics.
 	icmap *icmap.Tracker
 	// keys (of a prefix) and last (of a key) are the statistics as last seen.
-	keys map[string]struct{}
+	keys map[string]icmap.Value
 	last icmap.Value
 }
 
@@ -104,10 +104,12 @@ func (e *Engine) trackStats(t *tracker) cserr.Error {
 		if t.kind&comeAndGo != comeAndGo {
 			return cserr.NotSupported
 		}
-		t.keys = make(map[string]struct{})
-		e.api.Host().Stats().OnKeys(e.statsKeysChanged)
-		for _, k := range e.api.Host().Stats().Keys(t.key) {
-			t.keys[k] = struct{}{}
+		t.keys = make(map[string]icmap.Value)
+		stats := e.api.Host().Stats()
+		stats.OnKeys(e.statsKeysChanged)
+		for _, k := range stats.Keys(t.key) {
+			v, _ := stats.Get(k)
+			t.keys[k] = v.Clone()
 		}
 	} else if v, ok := e.api.Host().Stats().Get(t.key); ok {
 		t.last = v.Clone()
@@ -162,23 +164,26 @@ type noTimer struct{}
 
 func (noTimer) Stop() {}
 
-// pollPrefix reports keys that came or went, with the present value as new and old as 3.1 does.
+// pollPrefix reports keys that came or went, with the value as new and old as 3.1 does: a name that goes is wanted by
+// corosync-notifyd. A key that is gone is reported with the value it came with.
 func (e *Engine) pollPrefix(t *tracker) {
 	stats := e.api.Host().Stats()
-	now := make(map[string]struct{})
+	now := make(map[string]icmap.Value)
 	for _, k := range stats.Keys(t.key) {
 		if strings.HasPrefix(k, scheduleMissPrefix) {
 			continue
 		}
-		now[k] = struct{}{}
-		if _, ok := t.keys[k]; !ok {
-			v, _ := stats.Get(k)
+		v, ok := t.keys[k]
+		if !ok {
+			v, _ = stats.Get(k)
+			v = v.Clone()
 			e.notify(t, icmap.EventAdd, k, v, v)
 		}
+		now[k] = v
 	}
 	for _, k := range slices.Sorted(maps.Keys(t.keys)) {
 		if _, ok := now[k]; !ok && !strings.HasPrefix(k, scheduleMissPrefix) {
-			e.notify(t, icmap.EventDelete, k, icmap.Value{}, icmap.Value{})
+			e.notify(t, icmap.EventDelete, k, t.keys[k], t.keys[k])
 		}
 	}
 	t.keys = now

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/corosync-go/corosync/daemon/engine/cpg"
 	"github.com/corosync-go/corosync/daemon/service"
@@ -456,6 +457,46 @@ func TestDisconnectDuringSync(t *testing.T) {
 				t.Errorf("ghost on its own node: %s", m)
 			}
 			replay(t, a)
+		})
+	}
+}
+
+// TestStopDuringSync: a node stops while it is synchronised, with a join and a message in its ordinary queue. Its processes
+// must not be announced as gone ahead of these: the end of the node is theirs.
+func TestStopDuringSync(t *testing.T) {
+	for rotations := range 12 {
+		t.Run(fmt.Sprint(rotations), func(t *testing.T) {
+			c := cluster(t, 2)
+			a, b := connect(t, c, 1, 10), connect(t, c, 2, 20)
+			a.join("g")
+			b.join("g")
+			c.Run()
+			c.Form(1)
+			c.Form(2)
+			late := connect(t, c, 2, 21)
+			late.join("g") // still in the send queue when the ring changes
+			a.events()
+			c.FormQuiet(1, 2)
+			for range rotations {
+				c.Rotate()
+			}
+			syncing := c.Node(2).Router.Syncing()
+			c.Node(2).Router.Shutdown(nil)
+			for range 20 {
+				c.Advance(time.Millisecond)
+			}
+			c.Run()
+			gone := false
+			for _, e := range a.events() {
+				left := strings.Contains(e, "left [2/")
+				if gone && !left && strings.Contains(e, "joined [2/") {
+					t.Errorf("joined after the node's processes had left: %s", e)
+				}
+				gone = gone || left
+			}
+			if syncing && gone {
+				t.Error("processes are announced as gone during the synchronisation")
+			}
 		})
 	}
 }

@@ -13,7 +13,8 @@ const (
 	maxIterations  = 1024    // of one connection
 	maxZeroCopy    = 4096    // maps of one connection
 	maxZeroCopyAll = 1 << 14 // maps of all; the kernel allows a process 65530 by default
-	maxCollected   = 1 << 17 // joinlist entries of one synchronisation
+	maxProcesses   = 1 << 14 // in the process table: a member may name any number, and each costs more the more there are
+	maxCollected   = 1 << 14 // joinlist entries of one synchronisation
 	maxWaiting     = 1 << 16 // leaves that wait to be sent
 	maxIterEntries = 1 << 20 // entries in all iterations of one connection
 )
@@ -46,6 +47,7 @@ type Engine struct {
 	refused uint64 // multicasts of clients that are in no group
 	strange uint64 // messages of nodes without a process in the group
 	bad     uint64 // exec messages that cannot be parsed
+	crowd   uint64 // processes that did not fit into the table
 }
 
 // New returns the engine.
@@ -72,11 +74,15 @@ func (e *Engine) Init(api service.API) error {
 	return nil
 }
 
-// Exit lets the leaves of closing connections out at once, whatever the synchronisation does: there is no later.
+// Exit lets the leaves of closing connections out at once: there is no later. During a synchronisation there are none: they
+// would overtake the joins and messages in the ordinary queue, and the others would take the processes for members after
+// they had gone. The end of the node ends its processes.
 func (e *Engine) Exit() {
 	e.stopping = true
 	for _, l := range e.leaves {
-		_ = e.sendLeave(l) // the others see the node go soon enough
+		if !e.sync.running {
+			_ = e.sendLeave(l) // the others see the node go soon enough
+		}
 	}
 	e.leaves = nil
 }
@@ -196,6 +202,9 @@ type leave struct {
 
 // leave announces a process that went away, now or when the synchronisation is over.
 func (e *Engine) leave(l leave) {
+	if e.stopping && e.sync.running {
+		return
+	}
 	e.departing[l]++
 	if !e.stopping && (e.sync.running || len(e.leaves) > 0) {
 		if len(e.leaves) >= maxWaiting {

@@ -36,12 +36,30 @@ func (e *Engine) execProcJoin(from totem.NodeID, msg []byte, foreign bool) {
 	if e.api.Log().Enabled(logsys.Debug) {
 		e.api.Log().Debugf("got procjoin message from cluster node %d for pid %d", uint32(from), x.PID)
 	}
-	g := e.get(string(x.Group))
 	m := member{from, x.PID}
+	if !e.roomFor(m, x.Group) {
+		return
+	}
+	g := e.get(string(x.Group))
 	if !e.add(m, g) {
 		return
 	}
 	e.notify(g, []ipcmsg.CPGAddress{address(m, ipcmsg.CPGReasonJoin)}, nil)
+}
+
+// roomFor says whether the table takes another process. Local connections that wait for their join are bounded otherwise.
+func (e *Engine) roomFor(m member, name []byte) bool {
+	if len(e.procs) < maxProcesses {
+		return true
+	}
+	if g := e.lookup(name); g != nil && m.node == e.api.NodeID() && slices.ContainsFunc(g.clients, func(c *client) bool { return c.pid == m.pid }) {
+		return true
+	}
+	if e.crowd++; e.crowd&(e.crowd-1) == 0 {
+		e.api.Log().Errorf("process %d of node %d does not fit into the table of %d processes (%d so far)",
+			m.pid, uint32(m.node), maxProcesses, e.crowd)
+	}
+	return false
 }
 
 func (e *Engine) execProcLeave(from totem.NodeID, msg []byte, foreign bool) {

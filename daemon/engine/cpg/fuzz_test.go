@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/service/servicetest"
@@ -100,4 +101,47 @@ func FuzzMessages(f *testing.F) {
 		c.Run()
 		e.check(t)
 	})
+}
+
+// TestCrowd: a member that names processes without end fills the table and no more, the clients of this node still join,
+// and the synchronisation that takes all of them out again ends.
+func TestCrowd(t *testing.T) {
+	e := New()
+	c := servicetest.New(t, 1, func(n *servicetest.Node) { n.Load(e) })
+	c.Form(1)
+	n := c.Node(1)
+	ne := binary.NativeEndian
+	begin := time.Now()
+	for pid := range uint32(maxProcesses + 1000) {
+		n.Router.Deliver("a", 2, ipcmsg.ExecCPGProc{Group: []byte{byte('a' + pid%6)}, PID: pid}.Append(nil, ne), false)
+	}
+	if len(e.procs) != maxProcesses {
+		t.Errorf("%d processes", len(e.procs))
+	}
+	a := n.Connect(service.CPG)
+	a.Request(ipcmsg.CPGJoinRequest{Group: []byte("g"), PID: 5}.Append(nil))
+	c.Run()
+	if g := e.lookup([]byte("g")); g == nil || !g.has(member{1, 5}) {
+		t.Error("no room for a client of this node")
+	}
+	members := []totem.NodeID{1, 2}
+	e.SyncInit(members, members, totem.RingID{Rep: 1, Seq: 9})
+	list := make([]ipcmsg.ExecCPGJoinListEntry, 5000)
+	for i := range 10 {
+		for j := range list {
+			list[j] = ipcmsg.ExecCPGJoinListEntry{PID: uint32(1<<20 + i*len(list) + j), Group: []byte("h")}
+		}
+		n.Router.Deliver("a", 2, ipcmsg.AppendExecCPGJoinList(nil, list, ne), false)
+	}
+	if len(e.sync.collected) != maxCollected {
+		t.Errorf("%d collected", len(e.sync.collected))
+	}
+	for pid := range uint32(maxWaiting) {
+		n.Router.Deliver("a", 2, ipcmsg.ExecCPGProc{Leave: true, Group: []byte("i"), PID: pid}.Append(nil, ne), false)
+	}
+	e.SyncActivate()
+	e.check(t)
+	if took := time.Since(begin); took > time.Minute {
+		t.Errorf("it took %v", took)
+	}
 }

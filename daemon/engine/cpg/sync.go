@@ -157,8 +157,12 @@ func (e *Engine) removeLeftNodes() {
 // notification.
 func (e *Engine) addCollected() {
 	by := changes{}
+	gone := make(map[entry]bool, len(e.sync.gone))
+	for _, x := range e.sync.gone {
+		gone[x] = true
+	}
 	for _, x := range slices.Backward(e.sync.collected) {
-		if x.node == e.api.NodeID() || slices.Contains(e.sync.gone, x) {
+		if x.node == e.api.NodeID() || gone[x] || !e.roomFor(x.member, nil) {
 			continue
 		}
 		g := e.get(x.group)

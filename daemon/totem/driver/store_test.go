@@ -2,6 +2,7 @@ package driver
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -52,4 +53,36 @@ func TestFileStore(t *testing.T) {
 	if _, err := NewFileStore(filepath.Join(dir, "missing"), 1).Load(); err == nil {
 		t.Fatal("no error for a directory that does not exist")
 	}
+}
+
+// FuzzFileStore: whatever the file holds, it is read as the eight bytes at its start or as zero, and a number that was stored is
+// read again.
+func FuzzFileStore(f *testing.F) {
+	f.Add([]byte{}, uint64(1))
+	f.Add([]byte{1, 2, 3}, uint64(0))
+	f.Add([]byte{0x1d, 0, 0, 0, 0, 0, 0, 0}, uint64(7))
+	f.Add(make([]byte, 5000), uint64(1<<64-1))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, content []byte, next uint64) {
+		if err := os.WriteFile(filepath.Join(dir, "ringid_1"), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := uint64(0)
+		if len(content) >= 8 {
+			want = binary.NativeEndian.Uint64(content)
+		}
+		s := NewFileStore(dir, 1)
+		defer s.Close()
+		if got, err := s.Load(); got != want || err != nil {
+			t.Fatalf("%d, %v from % x", got, err, content)
+		}
+		if err := s.Store(next); err != nil {
+			t.Fatal(err)
+		}
+		again := NewFileStore(dir, 1)
+		defer again.Close()
+		if got, err := again.Load(); got != next || err != nil {
+			t.Errorf("%d, %v after %d was stored", got, err, next)
+		}
+	})
 }

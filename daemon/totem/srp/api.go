@@ -57,7 +57,8 @@ type Config struct {
 	StartSeq uint32
 	// Check makes every input verify the invariants of the machine, and panic if one does not hold. For tests.
 	Check bool
-	// CRules makes the machine follow 3.1 where it differs. For tests of rings of both.
+	// CRules makes the machine follow 3.1 where that decides otherwise: which JOINs are believed and answered, who sends what in
+	// a recovery and when it is over, what a full window allows, duplicates of the token. For tests of rings of both.
 	CRules bool
 	// Buggify, optional, says at a named place whether to take a rare path without need. For tests.
 	Buggify func(place string) bool

@@ -22,6 +22,10 @@ func (m *Machine) receiveMcast(frame []byte, hurry bool) {
 		m.foreignMcast(in.SystemFrom)
 		return
 	}
+	if !m.sentBy(in, m.membersOnRing()) {
+		m.dropped()
+		return
+	}
 	q := m.regular
 	switch m.state {
 	case Operational:
@@ -59,6 +63,20 @@ func (m *Machine) receiveMcast(frame []byte, hurry bool) {
 	if m.state == Operational && !hurry {
 		m.deliver()
 	}
+}
+
+// membersOnRing is who may send on m.ring: from RECOVERY on the new members, before m.memb follows.
+func (m *Machine) membersOnRing() nodeSet {
+	if m.state == Commit || m.state == Recovery {
+		return m.newMemb
+	}
+	return m.memb
+}
+
+// sentBy says whether a message is from one of these. Services keep something of each sender, from a piece of a message to
+// keys of the map, which would have no bound if any number could be one.
+func (m *Machine) sentBy(in *wire.Mcast, members nodeSet) bool {
+	return in.NodeID == in.SystemFrom && members.has(in.SystemFrom)
 }
 
 // store puts a copy of a received frame into the queue. It returns false if that has it already, or cannot.

@@ -18,7 +18,7 @@ func (f *flowControl) allowed(c *Config, t *wire.Token, backlog uint32) uint32 {
 	window := uint32(c.WindowSize)
 	n := uint32(c.MaxMessages)
 	// In C the difference wraps around when fcc is beyond the window.
-	if t.FCC >= window {
+	if t.FCC >= window && !c.CRules {
 		n = 0
 	} else if left := window - t.FCC; left < n {
 		n = left

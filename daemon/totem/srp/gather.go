@@ -2,9 +2,11 @@ package srp
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/corosync-go/corosync/daemon/clock"
+	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/daemon/totem/wire"
 )
 
@@ -166,7 +168,7 @@ func (m *Machine) processJoin(j *wire.Join) {
 	}
 	// In C a list that is not believed starts GATHER again as well, and is answered with a JOIN. Nodes that do not believe each
 	// other then restart their consensus timers for as long as the JOINs go back and forth, of which there are ever more.
-	if m.merge(j) || m.state == Operational {
+	if m.merge(j) || m.state == Operational || m.cfg.CRules {
 		m.enterGather(ReasonMergeDuringJoin)
 	}
 }
@@ -189,7 +191,7 @@ func (m *Machine) knows(j *wire.Join) bool {
 func (m *Machine) merge(j *wire.Join) bool {
 	// What a node of another ring said before it can have heard of this GATHER is not believed yet; if it means it, it will say
 	// it again. Otherwise two nodes that once declared each other failed can go on to do so with every ring they form.
-	if m.in.fails.has(m.id) && !m.memb.has(j.SystemFrom) && m.now.Sub(m.gatherSince) < m.cfg.Join {
+	if !m.cfg.CRules && m.in.fails.has(m.id) && !m.memb.has(j.SystemFrom) && m.now.Sub(m.gatherSince) < m.cfg.Join {
 		return false
 	}
 	before := len(m.proc) + len(m.failed)
@@ -239,10 +241,12 @@ func (m *Machine) consensusExpired() {
 		m.startToken()
 		return
 	}
-	for _, id := range m.proc {
-		if !m.consensus.has(id) {
-			m.failed.add(id)
-		}
+	m.scratch.setMinus(m.proc, m.consensus)
+	if len(m.failed)+len(m.scratch) > totem.MaxNodes {
+		// Only a forged list is this long. Without room for those that are silent, GATHER would never end; who is failed and
+		// nobody considers makes no difference.
+		m.failed = slices.DeleteFunc(m.failed, func(id totem.NodeID) bool { return !m.proc.has(id) })
 	}
+	m.failed.addAll(m.scratch)
 	m.enterGather(ReasonConsensusTimeout)
 }

@@ -41,9 +41,10 @@ func (a *attacker) nodes(limit int) []totem.NodeID {
 		n = totem.MaxNodes
 	}
 	list := make([]totem.NodeID, 0, n)
+	first := pick(a, 0, 0, 100, 1000, 1<<20)
 	for i := range n {
 		if n == totem.MaxNodes {
-			list = append(list, totem.NodeID(i))
+			list = append(list, totem.NodeID(first+i))
 		} else {
 			list = append(list, a.nodeID())
 		}

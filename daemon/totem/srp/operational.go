@@ -70,7 +70,7 @@ func (m *Machine) unwrapRecovered() {
 			continue
 		}
 		// Members that come from another ring have sent messages of that.
-		if in.Ring != m.oldRing || in.Encapsulated || in.SystemFrom == 0 {
+		if in.Ring != m.oldRing || in.Encapsulated || !m.sentBy(in, m.memb) {
 			continue
 		}
 		if m.store(m.regular, in, frame) {

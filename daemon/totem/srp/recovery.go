@@ -16,7 +16,7 @@ type recoverySource struct {
 // have it from there. In C every member sends all it has, and if that is more than the queue of the new ring holds, the
 // recovery never ends.
 func (m *Machine) noteRecovered(inner []byte) {
-	if m.retrans.count == 0 {
+	if m.retrans.count == 0 || m.cfg.CRules {
 		return
 	}
 	in := &m.in.mcast
@@ -67,7 +67,9 @@ func (m *Machine) enterRecovery() {
 	m.seqUnchanged = 0
 	m.recoveryVisits = 0
 	m.setRetransFlg = false
-	m.retransFlgCount, m.rotationCount = 0, 0
+	if !m.cfg.CRules {
+		m.retransFlgCount, m.rotationCount = 0, 0
+	}
 	m.startToken()
 	m.startRetransmit()
 	m.state = Recovery
@@ -146,7 +148,7 @@ const recoveryStuckRotations = 30
 // recoveryStuck reports whether the recovery is not going to end: retrans_flg is set, but nobody will clear it; or there were more
 // visits than a full queue takes with one message each.
 func (m *Machine) recoveryStuck(t *wire.Token) bool {
-	if m.state != Recovery {
+	if m.state != Recovery || m.cfg.CRules {
 		return false
 	}
 	m.recoveryVisits++

@@ -21,6 +21,9 @@ func (m *Machine) receiveToken(frame []byte) bool {
 		return false
 	}
 	if t.TokenSeq.LTE(m.tokenSeq) {
+		if m.cfg.CRules {
+			m.detectIdle(t.Seq)
+		}
 		m.stats.RxDuplicate++
 		return false
 	}

@@ -40,6 +40,7 @@ type Daemon struct {
 	Requests []string // service and number of the changing ones
 
 	cmap *conntest.Daemon // the last connection
+	maps map[cmap.Map]*conntest.Daemon
 }
 
 // Result is what a tool did.
@@ -79,6 +80,10 @@ func (d *Daemon) Services() tool.Services {
 				return nil, err
 			}
 			d.cmap = conntest.New(d.cmapRequests())
+			if d.maps == nil {
+				d.maps = map[cmap.Map]*conntest.Daemon{}
+			}
+			d.maps[m] = d.cmap
 			return cmap.New(ctx, d.cmap.Dial(), cmap.Options{Map: m})
 		},
 		CPG: func(context.Context) (*cpg.Client, error) {
@@ -117,6 +122,12 @@ func (d *Daemon) refused(service string) error {
 
 // NotifyCmap sends an event to the last map client.
 func (d *Daemon) NotifyCmap(e ipcmsg.CmapNotifyEvent) { d.cmap.Push(e.Append(nil)) }
+
+// NotifyMap sends an event to the last client of a map.
+func (d *Daemon) NotifyMap(m cmap.Map, e ipcmsg.CmapNotifyEvent) { d.maps[m].Push(e.Append(nil)) }
+
+// DieMap ends the connection of the last client of a map.
+func (d *Daemon) DieMap(m cmap.Map) { d.maps[m].Die() }
 
 // answer notes a changing request.
 func (d *Daemon) answer(service string, id int32) []byte {
@@ -191,6 +202,9 @@ func (d *Daemon) cmapRequests() func([]byte) []byte {
 			k := keys[0]
 			keys = keys[1:]
 			return ipcmsg.CmapIterNextResponse{Error: cserr.OK, Key: []byte(k), Type: uint8(d.Keys[k].Type)}.Append(nil)
+		case ipcmsg.CmapReqTrackDelete:
+			r, _ := ipcmsg.ParseCmapHandleRequest(b)
+			return ipcmsg.CmapHandleResponse{Error: cserr.OK, Handle: r.Handle}.Append(nil)
 		case ipcmsg.CmapReqTrackAdd:
 			r, _ := ipcmsg.ParseCmapTrackAddRequest(b)
 			return ipcmsg.CmapHandleResponse{Error: cserr.OK, Handle: r.Instance}.Append(nil)
