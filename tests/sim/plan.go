@@ -180,6 +180,13 @@ func (p *Plan) drawNodes(r *rand.Rand) {
 			}
 		}
 	}
+	if r.IntN(16) == 0 {
+		for n := range p.Nodes {
+			if r.IntN(2) == 0 {
+				p.CRules = append(p.CRules, n+1)
+			}
+		}
+	}
 	if r.IntN(6) == 0 {
 		p.Late = between(r, 100*time.Microsecond, 50*time.Millisecond).Round(time.Microsecond)
 	}

@@ -352,6 +352,27 @@ func TestNoRingIDTwice(t *testing.T) {
 	})
 }
 
+// Shows what the C daemon's rule for the transitional queue costs, and guards ours: what is sent while a synchronisation ends
+// is delivered at once, and there only after the next change of the membership, if there is one.
+func TestWhatSynchronisationLeaves(t *testing.T) {
+	for _, rules := range []struct {
+		name string
+		c    []int
+	}{{"ours", nil}, {"C", []int{1, 2, 3}}} {
+		t.Run(rules.name, func(t *testing.T) {
+			p := quiet(3)
+			p.CRules, p.SpyEvery, p.ClientStep = rules.c, 200*time.Microsecond, time.Hour
+			c := scenario(t, p, func(c *Cluster) {
+				c.hosts[2].proc.kill("kill")
+				c.run(4 * time.Second)
+			})
+			if n := c.excused["self-delivery"]; n == 0 && rules.c != nil {
+				t.Error("C's rules have kept nothing back: this test shows nothing")
+			}
+		})
+	}
+}
+
 // Guards what seeds have found: the plans in testdata say what, in their first lines.
 func TestPlans(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.plan")

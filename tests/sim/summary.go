@@ -11,11 +11,14 @@ import (
 // Summary adds up runs.
 type Summary struct {
 	Seeds                  int
-	Simulated, FiveNodes   time.Duration
+	Simulated              time.Duration
 	Sent, Delivered, Rings int
 	Faults                 map[string]int
 	Violations             map[string]int
-	Failed                 []uint64
+	// Excused is what C's rules have broken in the CRules runs with nodes that follow them.
+	Excused map[string]int
+	CRules  int
+	Failed  []uint64
 	// Slowest is the healing that took the largest part of its bound.
 	Slowest     float64
 	SlowestSeed uint64
@@ -24,7 +27,7 @@ type Summary struct {
 // Add adds a run.
 func (s *Summary) Add(r *Result) {
 	if s.Faults == nil {
-		s.Faults, s.Violations = map[string]int{}, map[string]int{}
+		s.Faults, s.Violations, s.Excused = map[string]int{}, map[string]int{}, map[string]int{}
 	}
 	s.Seeds++
 	s.Simulated += r.Simulated
@@ -36,6 +39,12 @@ func (s *Summary) Add(r *Result) {
 	}
 	for _, v := range r.Violations {
 		s.Violations[v.Property]++
+	}
+	if len(r.Plan.CRules) > 0 {
+		s.CRules++
+	}
+	for k, n := range r.Excused {
+		s.Excused[k] += n
 	}
 	if len(r.Violations) > 0 {
 		s.Failed = append(s.Failed, r.Seed)
@@ -114,6 +123,10 @@ func (s *Summary) Table(real time.Duration) string {
 	line("faults", "%d", total)
 	for _, k := range sortedKeys(s.Faults) {
 		line("  "+k, "%d", s.Faults[k])
+	}
+	line("runs with C's rules", "%d", s.CRules)
+	for _, k := range sortedKeys(s.Excused) {
+		line("  break "+k, "%d", s.Excused[k])
 	}
 	total = 0
 	for _, n := range s.Violations {
