@@ -13,6 +13,7 @@ import (
 
 	"github.com/corosync-go/corosync/daemon/loop"
 	"github.com/corosync-go/corosync/daemon/service"
+	"github.com/corosync-go/corosync/libcorosync-go/coroipc"
 	"github.com/corosync-go/corosync/libcorosync-go/qbipc"
 )
 
@@ -35,10 +36,18 @@ func (s *Server) accept(e *endpoint) {
 			s.cfg.Loop.After(acceptPause, func() { _ = e.watch.SetEvents(loop.Readable) })
 			return
 		default:
-			s.log.Errorf("Could not accept client connection on %s: %v", e.s.Short, err)
+			s.log.Errorf("Could not accept client connection on %s: %v", e.name(), err)
 			return
 		}
 	}
+}
+
+// name is that of the socket.
+func (e *endpoint) name() string {
+	if e.s == nil {
+		return coroipc.SocketName
+	}
+	return e.s.Short
 }
 
 // begin starts the handshake of a client.
@@ -52,7 +61,7 @@ func (s *Server) begin(e *endpoint, p pending) {
 	h := &handshake{e: e, p: p, since: now}
 	w, err := s.cfg.Loop.Watch(p.Fd(), loop.Readable, loop.Low, func(uint32) { s.greet(h) })
 	if err != nil {
-		s.log.Errorf("Could not watch client connection on %s: %v", e.s.Short, err)
+		s.log.Errorf("Could not watch client connection on %s: %v", e.name(), err)
 		p.Close()
 		return
 	}
@@ -94,6 +103,18 @@ func (s *Server) greet(h *handshake) {
 	}
 	s.dropHandshake(h)
 	creds := h.p.Credentials()
+	if p, ok := h.p.(*coroPending); ok {
+		if s.coroipc >= maxCoroipc {
+			h.p.Refuse(unix.EMFILE)
+			return
+		}
+		// Only now it is known which service this client wants.
+		p.server = s
+		if h.e = s.endpoint1x(p.Service()); h.e == nil {
+			h.p.Refuse(unix.ENOSYS)
+			return
+		}
+	}
 	if errno := s.admit(h.e, creds); errno != 0 {
 		h.p.Refuse(errno)
 		return
@@ -153,6 +174,7 @@ func (s *Server) permitted(uid, gid uint32) bool {
 func (s *Server) connect(e *endpoint, l link, creds qbipc.Credentials) {
 	s.nextID++
 	c := &conn{server: s, e: e, link: l, id: s.nextID, creds: creds, procname: procname(creds.PID)}
+	c.coro, _ = l.(*coroLink)
 	c.handle = c.request
 	c.out.pool = &s.blocks
 	w, err := s.cfg.Loop.Watch(l.Fd(), loop.Readable, loop.Medium, c.ready)
@@ -176,6 +198,10 @@ func (s *Server) connect(e *endpoint, l link, creds qbipc.Credentials) {
 	// A connection made during a synchronisation starts open, as in C: requests that need flow control are refused one
 	// by one then, and the others run.
 	c.word = service.FlowOpen
+	if c.coro != nil {
+		s.coroipc++
+		c.watchRequests(c.coro)
+	}
 }
 
 // disconnect ends a connection: engine first, then its files.
@@ -192,6 +218,9 @@ func (s *Server) disconnect(c *conn) {
 	c.out.clear()
 	s.conns = slices.DeleteFunc(s.conns, func(o *conn) bool { return o == c })
 	s.active--
+	if c.coro != nil {
+		s.coroipc--
+	}
 	s.closed++
 	if s.cfg.OnConn != nil {
 		s.cfg.OnConn(false, c.statsPrefix())

@@ -7,6 +7,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/logsys"
 	"github.com/corosync-go/corosync/daemon/loop"
 	"github.com/corosync-go/corosync/daemon/service"
+	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/libcorosync-go/qbipc"
 )
 
@@ -39,6 +40,7 @@ type nullRouter struct{ parts [1][]byte }
 func (nullRouter) Ready() bool                        { return true }
 func (nullRouter) Service(service.ID) *service.Loaded { return nil }
 func (nullRouter) Flow(*service.Loaded) (int32, int)  { return 0, 50 }
+func (nullRouter) Ring() totem.RingID                 { return totem.RingID{} }
 func (r *nullRouter) Request(_ *service.Loaded, c service.Conn, req []byte) service.Verdict {
 	r.parts[0] = req
 	c.Reply(r.parts[:]...)

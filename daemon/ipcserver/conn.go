@@ -1,6 +1,7 @@
 package ipcserver
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/corosync-go/corosync/daemon/logsys"
 	"github.com/corosync-go/corosync/daemon/loop"
 	"github.com/corosync-go/corosync/daemon/service"
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
+	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 	"github.com/corosync-go/corosync/libcorosync-go/qbipc"
 )
 
@@ -19,6 +22,7 @@ type conn struct {
 	server *Server
 	e      *endpoint
 	link   link
+	coro   *coroLink // link, if it is one of the 1.x protocol
 	id     uint64
 	creds  qbipc.Credentials
 	data   any
@@ -61,6 +65,9 @@ func (c *conn) GID() int      { return int(c.creds.GID) }
 func (c *conn) Data() any     { return c.data }
 func (c *conn) SetData(v any) { c.data = v }
 
+// Acknowledges says that the client waits for an answer to every request.
+func (c *conn) Acknowledges() bool { return c.coro != nil }
+
 // Close disconnects the client at the end of the turn.
 func (c *conn) Close() {
 	if !c.isClosing {
@@ -80,6 +87,10 @@ func (c *conn) ready(events uint32) {
 	}
 	if events&loop.Readable != 0 && !c.paused {
 		switch {
+		case c.coro != nil:
+			if c.coro.ReadSocket() != nil {
+				c.Close()
+			}
 		case c.word == service.FlowOpen:
 			c.serve()
 		case c.link.HungUp():
@@ -114,14 +125,28 @@ func (c *conn) serve() {
 	switch {
 	case err != nil && !isTemporary(err):
 		c.Close()
+	case c.coro != nil:
+		if n == limit {
+			c.server.cfg.Loop.Next(c.serveMore)
+		}
 	case c.later, c.word != service.FlowOpen:
 		c.server.pause(c)
+	}
+}
+
+// serveMore goes on where the last batch ended.
+func (c *conn) serveMore() {
+	if !c.isClosing {
+		c.serve()
 	}
 }
 
 // request handles one request.
 func (c *conn) request(req []byte) qbipc.Verdict {
 	if c.isClosing {
+		return qbipc.Stop
+	}
+	if c.coro != nil && c.throttled && c.tooMuch(req) {
 		return qbipc.Stop
 	}
 	switch c.server.cfg.Router.Request(c.e.s, c, req) {
@@ -211,6 +236,20 @@ func (c *conn) enqueue(parts [][]byte) {
 	}
 }
 
+// tooMuch refuses a multicast of a client that reads less than it sends: over libqb the flow control word says so before.
+func (c *conn) tooMuch(req []byte) bool {
+	fn := binary.NativeEndian.Uint32(req)
+	if fn >= uint32(len(c.e.s.Lib)) || !c.e.s.Lib[fn].NoReply {
+		return false
+	}
+	c.overload++
+	c.Reply(tryAgain)
+	return true
+}
+
+// tryAgain is a bare header with that error.
+var tryAgain = ipcmsg.AppendResponse(nil, 0, cserr.TryAgain)
+
 // throttle holds up the requests of a client whose events pile up.
 func (c *conn) throttle() {
 	c.throttled, c.oneMore = true, false
@@ -288,6 +327,9 @@ func (c *conn) drain() (n int, empty bool) {
 		c.markDirty()
 	}
 	if c.out.count == 0 {
+		if c.coro != nil {
+			c.coro.Drained()
+		}
 		if c.server.log.Enabled(logsys.Debug) {
 			c.server.log.Debugf("Q empty, queued:%d sent:%d.", 0, c.sent)
 		}
@@ -322,8 +364,8 @@ func (c *conn) updateFlow() {
 	if word == service.FlowOpen && c.throttled {
 		word = service.FlowOffBulk
 	}
-	if c.word == word || c.isClosing {
-		return
+	if c.word == word || c.isClosing || c.coro != nil {
+		return // over coroipc requests are refused one by one
 	}
 	c.word = word
 	if c.link.SetFlowControl(int(word)) != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/logsys"
 	"github.com/corosync-go/corosync/daemon/loop"
 	"github.com/corosync-go/corosync/daemon/service"
+	"github.com/corosync-go/corosync/daemon/totem"
 )
 
 // Bounds and times chosen here.
@@ -46,6 +47,7 @@ type Router interface {
 	Service(id service.ID) *service.Loaded
 	Request(s *service.Loaded, c service.Conn, req []byte) service.Verdict
 	Flow(s *service.Loaded) (word int32, batch int)
+	Ring() totem.RingID
 }
 
 // Config is what a Server is made of.
@@ -68,6 +70,8 @@ type Server struct {
 	log logsys.Logger
 
 	endpoints []*endpoint
+	door      *endpoint    // of the 1.x protocol, without a service; nil if it is not open
+	legacy    shared1x     // what dialects share
 	pending   []*handshake // oldest first
 	conns     []*conn      // newest last
 	nextID    uint64
@@ -89,12 +93,13 @@ type Server struct {
 	queueTimer clock.Alarm
 	queueWait  time.Duration
 
+	coroipc        int    // connections of the 1.x protocol
 	active, closed uint64 // connections, as statistics show them
 	overrun        uint64 // clients disconnected because they did not read
 	full           bool   // new clients are refused for want of descriptors
 }
 
-// endpoint is the door of one service.
+// endpoint is the door of one service. That of a service for clients of 1.x only has no listener of its own.
 type endpoint struct {
 	s     *service.Loaded
 	l     listener
@@ -133,6 +138,12 @@ func descriptorLimit() int {
 
 // Open opens the endpoint of a service: service.Config.OnLoad. A service without functions for clients has none.
 func (s *Server) Open(svc *service.Loaded) error {
+	if svc.Only1x {
+		e := &endpoint{s: svc}
+		e.word, e.batch = s.cfg.Router.Flow(svc)
+		s.endpoints = append(s.endpoints, e)
+		return nil
+	}
 	if len(svc.Lib) == 0 {
 		s.log.Debugf("NOT Initializing IPC on %s [%d]", svc.Short, svc.ID)
 		return nil
@@ -180,12 +191,15 @@ func (s *Server) Shut(svc *service.Loaded) {
 			s.disconnect(c)
 		}
 	}
-	e.watch.Remove()
-	e.l.Close()
+	if e.l != nil {
+		e.watch.Remove()
+		e.l.Close()
+	}
 }
 
 // Close shuts all endpoints.
 func (s *Server) Close() {
+	s.shutDoor()
 	for len(s.endpoints) > 0 {
 		s.Shut(s.endpoints[len(s.endpoints)-1].s)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/logsys"
 	"github.com/corosync-go/corosync/daemon/loop"
 	"github.com/corosync-go/corosync/daemon/service"
+	"github.com/corosync-go/corosync/daemon/totem"
 	"github.com/corosync-go/corosync/libcorosync-go/qbipc"
 )
 
@@ -101,6 +102,7 @@ func (w *world) eventually(what string, ok func() bool) {
 func (w *world) Ready() bool                        { return w.ready }
 func (w *world) Service(service.ID) *service.Loaded { return w.svc }
 func (w *world) Flow(*service.Loaded) (int32, int)  { return w.word, w.batch }
+func (w *world) Ring() totem.RingID                 { return totem.RingID{Rep: 1, Seq: 8} }
 func (w *world) Info() service.Info                 { return w.svc.Info }
 func (w *world) Init(service.API) error             { return nil }
 func (w *world) Exit()                              {}

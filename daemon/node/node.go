@@ -23,6 +23,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/totem/driver"
 	"github.com/corosync-go/corosync/daemon/totem/transport"
 	"github.com/corosync-go/corosync/lcr"
+	"github.com/corosync-go/corosync/libcorosync-go/coroipc"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 	"github.com/corosync-go/corosync/libcorosync-go/qbipc"
 )
@@ -229,6 +230,11 @@ func (n *Node) Start() error {
 			return err
 		}
 	}
+	if n.ipc != nil {
+		if err := n.ipc.OpenCoroipc(); err != nil {
+			n.log.Warningf("Clients of corosync 1.x are not served: %v", err)
+		}
+	}
 	n.watchSchedule()
 	n.watchFormation()
 	return n.driver.Start()
@@ -238,7 +244,7 @@ func (n *Node) Start() error {
 func (n *Node) removeStale() {
 	if removed := qbipc.RemoveStale([]string{
 		ipcmsg.IPCNameCmap, ipcmsg.IPCNameCfg, ipcmsg.IPCNameCpg, ipcmsg.IPCNameQuorum, ipcmsg.IPCNameVotequorum,
-	}); removed > 0 {
+	}) + coroipc.RemoveStale(); removed > 0 {
 		n.log.Noticef("Removed the shared memory of %d connections of a daemon that is gone", removed)
 	}
 }

@@ -37,7 +37,7 @@ func (r *Router) Request(s *Loaded, c Conn, req []byte) Verdict {
 	fn := binary.NativeEndian.Uint32(req)
 	size := binary.NativeEndian.Uint32(req[8:])
 	known := fn < uint32(len(s.Lib))
-	silent := known && s.Lib[fn].NoReply
+	silent := known && s.Lib[fn].NoReply && !Acknowledges(c)
 	if !known || size < headerSize || uint64(size) > uint64(len(req)) || int(size)+len(GroupExec) >= r.cfg.Ring.MaxSize() {
 		return r.refuse(c, Invalid, silent)
 	}

@@ -48,6 +48,8 @@ type Info struct {
 	Priority int
 	// AllowInquorate lets clients use the service in a partition without quorum.
 	AllowInquorate bool
+	// Only1x says that the client functions are for clients of 1.x, and that there is no endpoint for those of 3.x.
+	Only1x bool
 }
 
 // LibFunc is one function that clients may call.
@@ -55,7 +57,8 @@ type LibFunc struct {
 	// FlowControl says that the request may multicast: it is admitted only while the send queue has room for it and no
 	// sync is running (CS_LIB_FLOW_CONTROL_REQUIRED).
 	FlowControl bool
-	// NoReply marks the one request without an answer (cpg mcast): a refusal is silent.
+	// NoReply marks the one request without an answer (cpg mcast): a refusal is silent. A connection whose protocol
+	// answers every request gets one all the same, see Acknowledges.
 	NoReply bool
 	// Call handles the request. req is the whole message with its header; it may lie in memory that the client can
 	// write at any time, so each field is read once, and it must not be kept after the call.
@@ -122,6 +125,17 @@ type Conn interface {
 	SetData(v any)
 	// Close disconnects the client after the current handler has returned.
 	Close()
+}
+
+// Acknowledger is implemented by a Conn that may want an answer to a function with NoReply.
+type Acknowledger interface {
+	Acknowledges() bool
+}
+
+// Acknowledges says whether a function with NoReply must answer this connection.
+func Acknowledges(c Conn) bool {
+	a, ok := c.(Acknowledger)
+	return ok && a.Acknowledges()
 }
 
 // Timer is a pending call of API.After.

@@ -34,7 +34,6 @@ func (a *engineAPI) NodeID() totem.NodeID { return a.cfg.NodeID }
 func (a *engineAPI) Log() logsys.Logger   { return a.log }
 func (a *engineAPI) DB() *icmap.Map       { return a.cfg.DB }
 func (a *engineAPI) Host() Host           { return a.cfg.Host }
-func (a *engineAPI) Ring() totem.RingID   { return a.ring }
 
 func (a *engineAPI) Mcast(g totem.Guarantee, parts ...[]byte) error {
 	return a.mcast(a.s, g, parts)

@@ -37,6 +37,9 @@ func (r *Router) Syncer(id ID) Syncer {
 	return nil
 }
 
+// Ring is the last regular configuration.
+func (r *Router) Ring() totem.RingID { return r.ring }
+
 // SyncMulticast sends a message of the sync engine.
 func (r *Router) SyncMulticast(msg []byte) error {
 	r.syncPart[0] = msg

@@ -11,7 +11,7 @@ import (
 const (
 	CPGReqJoin                = 0
 	CPGReqLeave               = 1
-	CPGReqMcast               = 2 // has no response
+	CPGReqMcast               = 2 // has no response over libqb
 	CPGReqMembership          = 3
 	CPGReqLocalGet            = 4
 	CPGReqIterationInitialize = 5
@@ -30,6 +30,7 @@ const (
 	CPGResJoin                = 0 // header only
 	CPGResLeave               = 1 // header only
 	CPGResZCExecute           = 2 // header only
+	CPGResMcast               = 2 // header only; not over libqb
 	CPGResMembership          = 3
 	CPGResLocalGet            = 7
 	CPGResIterationInitialize = 9

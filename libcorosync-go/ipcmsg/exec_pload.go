@@ -2,7 +2,7 @@ package ipcmsg
 
 import "encoding/binary"
 
-// PLOAD exec functions. The service has no library functions.
+// PLOAD exec functions. The service has no library functions in 3.x.
 const (
 	ExecPloadStart = 0
 	ExecPloadMcast = 1
@@ -11,16 +11,20 @@ const (
 const (
 	// ExecPloadStartSize is the size in bytes of a START message.
 	ExecPloadStartSize = 24
+	// ExecPloadStartLong is that of one that says how to end.
+	ExecPloadStartLong = 32
 	// PloadSizeMax is the largest msg_size in bytes.
 	PloadSizeMax = 1048576
 )
 
 func execPload(function uint16) ExecID { return MakeExecID(ServicePload, function) }
 
-// ExecPloadStartMsg starts the load on every node: msg_count @16, msg_size @20.
+// ExecPloadStartMsg starts the load on every node: msg_count @16, msg_size @20. 3.1 ends the daemon after the load. A longer
+// message, which 3.1 takes for one of its own, has a word @24 that is 1 if the daemon is to go on, as 1.x does.
 type ExecPloadStartMsg struct {
 	Count uint32 // messages that each node sends
 	Size  uint32 // bytes per message
+	GoOn  bool
 }
 
 // ParseExecPloadStart reads a START message. The size in its header does not
@@ -29,14 +33,23 @@ func ParseExecPloadStart(b []byte, order binary.ByteOrder) (ExecPloadStartMsg, e
 	if err := atLeast(b, ExecPloadStartSize, "pload start"); err != nil {
 		return ExecPloadStartMsg{}, err
 	}
-	return ExecPloadStartMsg{Count: order.Uint32(b[16:]), Size: order.Uint32(b[20:])}, nil
+	x := ExecPloadStartMsg{Count: order.Uint32(b[16:]), Size: order.Uint32(b[20:])}
+	x.GoOn = len(b) >= ExecPloadStartLong && order.Uint32(b[24:]) == 1
+	return x, nil
 }
 
 // Append appends the message.
 func (x ExecPloadStartMsg) Append(dst []byte, order binary.ByteOrder) []byte {
-	dst, m := extendExec(dst, execPload(ExecPloadStart), ExecPloadStartSize, order)
+	n := ExecPloadStartSize
+	if x.GoOn {
+		n = ExecPloadStartLong
+	}
+	dst, m := extendExec(dst, execPload(ExecPloadStart), n, order)
 	order.PutUint32(m[16:], x.Count)
 	order.PutUint32(m[20:], x.Size)
+	if x.GoOn {
+		order.PutUint32(m[24:], 1)
+	}
 	return dst
 }
 

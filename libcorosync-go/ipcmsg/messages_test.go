@@ -157,7 +157,8 @@ func messages() []message {
 			exec("exec cfg reload", ExecCfgReloadConfigMsg{src}, 32, o, ParseExecCfgReloadConfig),
 			exec("exec cfg ring reenable", ExecCfgRingReenableMsg{src}, 32, o, ParseExecCfgRingReenable),
 			exec("exec cfg crypto", ExecCfgCryptoReconfigMsg{CfgCryptoPhaseCleanup}, 24, o, ParseExecCfgCryptoReconfig),
-			exec("exec pload start", ExecPloadStartMsg{1500000, 300}, 24, o, ParseExecPloadStart),
+			exec("exec pload start", ExecPloadStartMsg{1500000, 300, false}, 24, o, ParseExecPloadStart),
+			exec("exec pload start 1.x", ExecPloadStartMsg{1500000, 300, true}, 32, o, ParseExecPloadStart),
 		)
 	}
 	return list

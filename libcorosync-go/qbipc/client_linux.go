@@ -85,16 +85,6 @@ func Dial(ctx context.Context, service string, maxMessage int) (*Client, error) 
 	return c, nil
 }
 
-// aboveStandard moves a descriptor away from 0, 1 and 2, which belong to the program around.
-func aboveStandard(fd int) (int, error) {
-	if fd > 2 {
-		return fd, nil
-	}
-	up, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
-	unix.Close(fd)
-	return up, err
-}
-
 func (c *Client) handshake(ctx context.Context, addr *address, maxMessage int) error {
 	if err := c.greet(addr, maxMessage); err != nil {
 		return err
@@ -177,52 +167,10 @@ func (c *Client) readAnswer(ctx context.Context) ([]byte, error) {
 	return buf, nil
 }
 
-// wakeOn gives an eventfd that becomes readable when ctx ends, or -1 if it never does. keep holds the descriptor for
-// the next time, plus one. stop ends the watch.
-func wakeOn(ctx context.Context, keep *atomic.Int32) (fd int, stop func(), err error) {
-	if ctx.Done() == nil {
-		return -1, func() {}, nil
-	}
-	if fd = int(keep.Load()) - 1; fd < 0 {
-		if fd, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err == nil {
-			fd, err = aboveStandard(fd)
-		}
-		if err != nil {
-			return -1, nil, os.NewSyscallError("eventfd", err)
-		}
-		keep.Store(int32(fd) + 1)
-	}
-	ran := make(chan struct{})
-	cancel := context.AfterFunc(ctx, func() {
-		unix.Write(fd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-		close(ran)
-	})
-	// Nobody may still be about to write when the descriptor is closed, and its number perhaps somebody else's.
-	return fd, func() {
-		if !cancel() {
-			<-ran
-		}
-	}, nil
-}
-
 func (c *Client) closeWake() {
 	if fd := c.wake.Swap(0); fd != 0 {
 		unix.Close(int(fd) - 1)
 	}
-}
-
-// waitReadable polls fd, and wake if not negative, for timeout (negative: for ever). It returns what fd is ready for;
-// 0 for a timeout, a signal or the other descriptor.
-func waitReadable(fd, wake int, timeout time.Duration) int16 {
-	p := [...]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
-	if !ppoll(p[:], timeout) {
-		return 0
-	}
-	if p[1].Revents != 0 {
-		var b [8]byte
-		unix.Read(wake, b[:])
-	}
-	return p[0].Revents
 }
 
 // open maps the rings that the server made.

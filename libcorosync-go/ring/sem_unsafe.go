@@ -22,6 +22,21 @@ const (
 	semWaiter   = 1 << 32
 )
 
+// SemAt is the semaphore at mem[off:], which must lie in mem and be aligned to 8 bytes.
+func SemAt(mem []byte, off int) (Sem, bool) {
+	if off < 0 || len(mem) < semBytes || off > len(mem)-semBytes || off%8 != 0 || !aligned(mem, 8) {
+		return Sem{}, false
+	}
+	return Sem{word64(mem, off)}, true
+}
+
+// Init makes it a semaphore shared between processes, at 0. Nobody may use it yet.
+func (s Sem) Init() {
+	b := unsafe.Slice((*byte)(unsafe.Pointer(s.d)), semBytes)
+	clear(b)
+	binary.NativeEndian.PutUint32(b[8:], semShared)
+}
+
 // littleEndian says where the value half of the word is.
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
@@ -59,6 +74,19 @@ func (s Sem) take(n uint64) bool {
 		}
 		if atomic.CompareAndSwapUint64(s.d, d, d-n) {
 			return true
+		}
+	}
+}
+
+// TakeAll takes all there is, and says how much that was.
+func (s Sem) TakeAll() uint32 {
+	for {
+		d := atomic.LoadUint64(s.d)
+		if uint32(d) == 0 {
+			return 0
+		}
+		if atomic.CompareAndSwapUint64(s.d, d, d&^(semWaiter-1)) {
+			return uint32(d)
 		}
 	}
 }

@@ -128,9 +128,26 @@ func (e *Engine) libMcast(c service.Conn, req []byte) {
 	if err == nil {
 		err = e.mcast(cl, r.Payload)
 	}
+	if service.Acknowledges(c) {
+		e.replyError(c, ipcmsg.CPGResMcast, acknowledge(err))
+		return
+	}
 	if err != nil {
 		e.cannotMcast(cl, err)
 	}
+}
+
+// acknowledge is what a client hears of its multicast whose protocol lets it hear something.
+func acknowledge(err error) cserr.Error {
+	switch {
+	case err == nil:
+		return cserr.OK
+	case errors.Is(err, errNotJoined):
+		return cserr.NotExist
+	case errors.Is(err, service.ErrTooBig), errors.Is(err, service.ErrQueueFull):
+		return mcastError(err)
+	}
+	return parseError(err)
 }
 
 var errNotJoined = errors.New("not joined")

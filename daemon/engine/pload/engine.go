@@ -2,13 +2,13 @@ package pload
 
 import (
 	"encoding/binary"
-	"errors"
 	"time"
 
 	"github.com/corosync-go/corosync/daemon/clock"
 	"github.com/corosync-go/corosync/daemon/icmap"
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 )
 
@@ -29,6 +29,7 @@ type Engine struct {
 	keys *icmap.Tracker
 
 	started         bool
+	goOn            bool // after the load, as 1.x did
 	wanted, sent    uint32
 	size            uint32
 	delivered       uint32
@@ -44,7 +45,7 @@ func New() *Engine { return &Engine{} }
 func (e *Engine) Info() service.Info {
 	return service.Info{
 		ID: service.PLOAD, Name: "corosync profile loading service", Short: "pload", Subsys: "PLOAD",
-		Priority: 1, AllowInquorate: true,
+		Priority: 1, AllowInquorate: true, Only1x: true,
 	}
 }
 
@@ -59,14 +60,36 @@ func (e *Engine) Init(api service.API) error {
 // Exit ends the watching.
 func (e *Engine) Exit() { e.api.DB().Untrack(e.keys) }
 
-// Lib returns no functions: the service has no endpoint.
-func (e *Engine) Lib() []service.LibFunc { return nil }
+// Lib returns the function of 1.x; clients of 3.x have none.
+func (e *Engine) Lib() []service.LibFunc {
+	return []service.LibFunc{ipcmsg.Pload1xReqStart: {FlowControl: true, Call: e.libStart}}
+}
 
-// LibInit is never called.
-func (e *Engine) LibInit(service.Conn) error { return errors.New("pload has no clients") }
+// LibInit accepts a client.
+func (e *Engine) LibInit(service.Conn) error { return nil }
 
-// LibExit is never called.
+// LibExit has nothing to forget.
 func (e *Engine) LibExit(service.Conn) {}
+
+// libStart starts the load for a client of 1.x, where it did not end the daemon.
+func (e *Engine) libStart(c service.Conn, req []byte) {
+	r, err := ipcmsg.ParsePload1xStart(req)
+	res := cserr.OK
+	switch {
+	case err != nil, r.Size > ipcmsg.PloadSizeMax, r.Count == 0:
+		res = cserr.InvalidParam
+	case e.started:
+		res = cserr.Exist
+	default:
+		m := ipcmsg.ExecPloadStartMsg{Count: r.Count, Size: r.Size, GoOn: true}
+		e.header = m.Append(e.header[:0], binary.NativeEndian)
+		if e.mcast(e.header) != nil {
+			res = cserr.TryAgain
+		}
+	}
+	e.one[0] = ipcmsg.AppendPload1xAnswer(nil, res)
+	c.Reply(e.one[:]...)
+}
 
 // Exec returns the handlers of ordered messages in the order of their numbers.
 func (e *Engine) Exec() []service.ExecFunc {
@@ -110,8 +133,9 @@ func (e *Engine) execStart(from totem.NodeID, msg []byte, foreign bool) {
 	if e.started {
 		return
 	}
-	e.started = true
+	e.started, e.goOn = true, m.GoOn
 	e.wanted, e.size = m.Count, m.Size
+	e.sent, e.delivered = 0, 0
 	e.message = ipcmsg.AppendExecPloadMcast(nil, int(m.Size), binary.NativeEndian)
 	e.api.OnTokenSent(e.send)
 }
@@ -124,10 +148,17 @@ func (e *Engine) send() bool {
 		}
 		e.sent++
 	}
-	return e.sent >= e.wanted
+	done := e.sent >= e.wanted
+	if done && e.delivered >= e.wanted && e.goOn {
+		e.started = false
+	}
+	return done
 }
 
 func (e *Engine) execMcast(totem.NodeID, []byte, bool) {
+	if !e.started {
+		return // what other nodes still send after a load of 1.x
+	}
 	if e.delivered == 0 {
 		e.first = e.api.Now()
 	}
@@ -139,6 +170,10 @@ func (e *Engine) execMcast(totem.NodeID, []byte, bool) {
 	rate := float64(e.delivered) / seconds
 	e.api.Log().Noticef("%5d Writes %d bytes per write %7.3f seconds runtime, %9.3f TP/S, %9.3f MB/S.",
 		e.delivered, e.size, seconds, rate, rate*float64(e.size)/(1<<20))
+	if e.goOn {
+		e.started = e.sent < e.wanted
+		return
+	}
 	e.api.Log().Warningf("Stopping corosync the hard way")
 	e.api.Host().Exit(exitDone)
 }

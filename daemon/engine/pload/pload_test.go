@@ -8,6 +8,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/service/servicetest"
 	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 )
 
@@ -96,7 +97,32 @@ func TestDefaults(t *testing.T) {
 	if err != nil || m.Count != 1500000 || m.Size != 300 {
 		t.Errorf("start %+v, %v", m, err)
 	}
-	if e := New(); len(e.Lib()) != 0 || e.LibInit(nil) == nil {
-		t.Error("the service has an endpoint")
+	if e := New(); !e.Info().Only1x {
+		t.Error("the service has an endpoint for clients of 3.x")
+	}
+}
+
+// TestClientOf1x: the load that a client of 1.x starts does not end the daemon, and can be started again.
+func TestClientOf1x(t *testing.T) {
+	c := newCluster(t, 1, 2)
+	cl := c.Node(1).Connect(service.PLOAD)
+	for round := 1; round <= 2; round++ {
+		res := cl.Call(ipcmsg.Pload1xStart{Count: 300, Size: 100}.Append(nil))
+		h, err := ipcmsg.ParseResponseHeader(res)
+		if err != nil || h.Error != cserr.OK || len(res) != ipcmsg.Pload1xStartAnswerBytes {
+			t.Fatalf("%v, %v, %d bytes", h, err, len(res))
+		}
+		c.Run()
+		for id := totem.NodeID(1); id <= 2; id++ {
+			e := c.Node(id).Router.Service(service.PLOAD).Engine.(*Engine)
+			if len(c.Node(id).Host.ExitStatus) != 0 || e.sent != 300 || e.delivered < 300 || e.started {
+				t.Errorf("round %d, node %d: %+v", round, id, e)
+			}
+		}
+	}
+	for _, r := range []ipcmsg.Pload1xStart{{Count: 1, Size: ipcmsg.PloadSizeMax + 1}, {Size: 5}} {
+		if h, _ := ipcmsg.ParseResponseHeader(cl.Call(r.Append(nil))); h.Error != cserr.InvalidParam {
+			t.Errorf("%+v: %v", r, h.Error)
+		}
 	}
 }
