@@ -2,13 +2,12 @@ package conn
 
 import (
 	"context"
-	"os"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/corosync-go/corosync/libcorosync-go/cserr"
-	"github.com/corosync-go/corosync/libcorosync-go/qbipc"
+	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 )
 
 // DefaultMaxMessage is what the corosync libraries ask for: the largest request, reply or event in bytes.
@@ -22,7 +21,7 @@ const (
 	Auto Protocol = iota
 	// QB is the libqb protocol of corosync 2.x and 3.x.
 	QB
-	// CoroIPC is the protocol of corosync 1.x.
+	// CoroIPC is the protocol of corosync 1.x, with the messages of 3.x.
 	CoroIPC
 )
 
@@ -71,6 +70,9 @@ type Transport interface {
 	Close() error
 }
 
+// acknowledger is a Transport whose daemon answers every message, those of Conn.Send too.
+type acknowledger interface{ Acknowledges() bool }
+
 // batcher is a Transport that gains from knowing that events will be taken until there are none, so that what Fd shows
 // need not follow each of them; switched off, Fd is exact again. Called under Event's lock.
 type batcher interface{ BatchEvents(on bool) }
@@ -83,6 +85,8 @@ type Conn struct {
 	owed  int        // replies to abandoned requests, still to come
 	iov   [8][]byte  // staging, so that variadic arguments stay on the caller's stack
 	trash []byte     // abandoned replies end here
+	// receipt is the memory for those of Send.
+	receipt []byte
 
 	evMu sync.Mutex // one dispatcher at a time inside Event and ReleaseEvent
 	held bool       // an event is out with the caller
@@ -92,53 +96,31 @@ type Conn struct {
 	unmap   sync.Once
 }
 
-// Dial connects to a service by its name ("cmap", "cpg", ...). ctx bounds the handshake. Errors: ECONNREFUSED when
-// no daemon listens, and what the daemon answers: EAGAIN (not yet synchronised), EACCES, ENOSYS, EMFILE, ENOSPC.
-func Dial(ctx context.Context, service string, opts *Options) (*Conn, error) {
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	if o.MaxMessage <= 0 {
-		o.MaxMessage = DefaultMaxMessage
-	}
-	if o.Protocol == Auto && os.Getenv("COROSYNC_IPC") == "coroipc" {
-		o.Protocol = CoroIPC
-	}
-	dial, ok := protocols[o.Protocol]
-	if !ok {
-		return nil, os.NewSyscallError("connect", syscall.EPROTONOSUPPORT)
-	}
-	t, err := dial(ctx, service, o)
-	if err != nil {
-		return nil, err
-	}
-	return New(t), nil
-}
-
-// protocols is the seam where a protocol is added.
-var protocols = map[Protocol]func(context.Context, string, Options) (Transport, error){
-	Auto: dialQB,
-	QB:   dialQB,
-}
-
-func dialQB(ctx context.Context, service string, o Options) (Transport, error) {
-	c, err := qbipc.Dial(ctx, service, o.MaxMessage)
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
 // New makes a connection of a transport that is already set up.
 func New(t Transport) *Conn { return &Conn{t: t} }
 
-// Send sends a message that has no reply, given in parts, without waiting. EAGAIN (cserr.TryAgain): the daemon's
-// flow control forbids it or the ring is full, and nothing was sent. EMSGSIZE, ENOTCONN.
+// Send sends a message that has no reply, given in parts, without waiting for more than the daemon's receipt, which
+// coroipc has. EAGAIN (cserr.TryAgain): the daemon's flow control forbids it or the ring is full, and nothing was sent.
+// EMSGSIZE, ENOTCONN. With a receipt there may be an error that would otherwise stay unknown, as a cserr.Error.
 func (c *Conn) Send(class Bulk, iov ...[]byte) error {
 	c.reqMu.Lock()
 	defer c.reqMu.Unlock()
-	return c.send(class, iov)
+	if a, ok := c.t.(acknowledger); !ok || !a.Acknowledges() {
+		return c.send(class, iov)
+	}
+	receipt, err := c.converse(context.Background(), class, c.receipt[:0], iov)
+	if err != nil {
+		return err
+	}
+	c.receipt = receipt
+	h, err := ipcmsg.ParseResponseHeader(receipt)
+	switch {
+	case err != nil:
+		return syscall.EBADMSG
+	case h.Error == cserr.TryAgain:
+		return syscall.EAGAIN
+	}
+	return h.Error.Err()
 }
 
 func (c *Conn) send(class Bulk, iov [][]byte) error {
@@ -169,7 +151,23 @@ func (c *Conn) request(ctx context.Context, class Bulk, dst []byte, iov [][]byte
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := c.send(class, iov); err != nil {
+	return c.converse(ctx, class, dst, iov)
+}
+
+// converse sends a request and waits for its reply. Called with reqMu held.
+func (c *Conn) converse(ctx context.Context, class Bulk, dst []byte, iov [][]byte) ([]byte, error) {
+	err := c.send(class, iov)
+	for err == syscall.EAGAIN && c.owed > 0 {
+		// Some protocols have room for one conversation, and one is still under way that was given up.
+		late, errLate := c.t.Receive(ctx, c.trash[:0])
+		if errLate != nil {
+			return nil, errLate
+		}
+		c.owed--
+		c.trash = late
+		err = c.send(class, iov)
+	}
+	if err != nil {
 		return nil, err
 	}
 	for {

@@ -56,9 +56,14 @@ type Client struct {
 // events, so that a large one does not wait for another to be read. ctx bounds the setup. Errors carry an errno: that of
 // connect (ECONNREFUSED: no daemon), of the files (ENOSPC: no shared memory), or the daemon's answer.
 func Dial(ctx context.Context, service, maxMessage int) (*Client, error) {
+	return DialAt(ctx, SocketName, service, maxMessage)
+}
+
+// DialAt is Dial of a socket with another name in the abstract namespace.
+func DialAt(ctx context.Context, name string, service, maxMessage int) (*Client, error) {
 	page := unix.Getpagesize()
 	size := (max(maxMessage, page) + page - 1) / page * page
-	return dial(ctx, SocketName, service, [fileCount]int{controlBytes, size, size, 2 * size})
+	return dial(ctx, name, service, [fileCount]int{controlBytes, size, size, 2 * size})
 }
 
 func dial(ctx context.Context, name string, service int, sizes [fileCount]int) (*Client, error) {
@@ -195,6 +200,9 @@ func (c *Client) MaxMessage() int { return min(len(c.maps[fileRequest]), len(c.m
 
 // FlowControlled says whether events wait in the daemon for room (cpg_flow_control_state_get of 1.x).
 func (c *Client) FlowControlled() bool { return c.ctl.load(ctlFlow) != 0 }
+
+// Acknowledges says that every request is answered, for package conn.
+func (c *Client) Acknowledges() bool { return true }
 
 // Connected looks, without waiting, whether the server is there.
 func (c *Client) Connected() bool {

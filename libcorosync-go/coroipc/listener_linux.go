@@ -21,9 +21,10 @@ type Listener struct {
 }
 
 // Listen opens the socket. EADDRINUSE: another daemon serves in this network namespace.
-func Listen() (*Listener, error) { return listen(SocketName) }
+func Listen() (*Listener, error) { return ListenAt(SocketName) }
 
-func listen(name string) (*Listener, error) {
+// ListenAt is Listen under another name in the abstract namespace.
+func ListenAt(name string) (*Listener, error) {
 	addr, err := sock.Abstract(name)
 	if err != nil {
 		return nil, os.NewSyscallError("bind", err)
