@@ -32,7 +32,7 @@ type server struct {
 	c     *ServerConn
 	reply func(c *ServerConn, req []byte) // answers a request
 	err   error                           // of the last ReadRequests
-	pend  *Pending
+	looks atomic.Int32                    // calls of what Watch was given
 }
 
 // newServer listens under a name of its own. It answers each request with its own bytes behind a header.
@@ -124,6 +124,7 @@ func (s *server) serve() error {
 			return
 		}
 		s.c.Watch(func() bool {
+			s.looks.Add(1)
 			select {
 			case s.do <- s.work:
 				return true
