@@ -139,6 +139,7 @@ func descriptorLimit() int {
 // Open opens the endpoint of a service: service.Config.OnLoad. A service without functions for clients has none.
 func (s *Server) Open(svc *service.Loaded) error {
 	if svc.Only1x {
+		s.log.Debugf("NOT Initializing IPC on %s [%d]", svc.Short, svc.ID)
 		e := &endpoint{s: svc}
 		e.word, e.batch = s.cfg.Router.Flow(svc)
 		s.endpoints = append(s.endpoints, e)

@@ -136,6 +136,9 @@ func (s *server) serve() error {
 	return err
 }
 
+// answer changes what is done with requests.
+func (s *server) answer(f func(c *ServerConn, req []byte)) { s.call(func() { s.reply = f }) }
+
 func (s *server) work() {
 	if s.c.fd < 0 {
 		return
@@ -282,7 +285,7 @@ func TestEvents(t *testing.T) {
 				s.c.Drained()
 			}
 		}
-		s.reply = func(*ServerConn, []byte) {}
+		s.answer(func(*ServerConn, []byte) {})
 		s.call(pump)
 		stop := make(chan struct{})
 		defer close(stop)
@@ -379,10 +382,10 @@ func TestAbandoned(t *testing.T) {
 	s := newServer(t)
 	c := s.connect(Service3x, 4096)
 	var held func()
-	s.reply = func(c *ServerConn, req []byte) {
+	s.answer(func(c *ServerConn, req []byte) {
 		m := slices.Clone(req)
 		held = func() { echo(c, m) }
-	}
+	})
 	if err := c.Send(1, [][]byte{request(Service3x, 1, nil)}); err != nil {
 		t.Fatal(err)
 	}
@@ -406,6 +409,18 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
+// meet hands the next client to f.
+func (s *server) meet(f func(p *Pending)) (done chan struct{}) {
+	done = make(chan struct{})
+	go func() {
+		defer close(done)
+		if p, err := s.pending(); err == nil {
+			f(p)
+		}
+	}()
+	return done
+}
+
 // TestRefused: the answers of a daemon that does not admit a client, after which nothing is left.
 func TestRefused(t *testing.T) {
 	before := files()
@@ -413,23 +428,17 @@ func TestRefused(t *testing.T) {
 	for errno, want := range map[unix.Errno]unix.Errno{
 		unix.EAGAIN: unix.EAGAIN, unix.ENOSYS: unix.ENOSYS, unix.EMFILE: unix.EMFILE, unix.EACCES: unix.EACCES,
 	} {
-		go func() {
-			if p, err := s.pending(); err == nil {
-				p.Refuse(errno)
-			}
-		}()
+		done := s.meet(func(p *Pending) { p.Refuse(errno) })
 		if _, err := DialAt(context.Background(), s.name, 63, 4096); !errors.Is(err, want) {
 			t.Errorf("%v: %v", errno, err)
 		}
+		<-done
 	}
-	go func() {
-		if p, err := s.pending(); err == nil {
-			p.Close()
-		}
-	}()
+	done := s.meet(func(p *Pending) { p.Close() })
 	if _, err := DialAt(context.Background(), s.name, 8, 4096); !errors.Is(err, unix.ENOTCONN) {
 		t.Error(err)
 	}
+	<-done
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	if _, err := DialAt(ctx, s.name, 8, 4096); !errors.Is(err, context.DeadlineExceeded) {
@@ -459,7 +468,7 @@ func TestServerEnds(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			s := newServer(t)
 			c := s.connect(ServiceCPG, 4096)
-			s.reply = func(*ServerConn, []byte) {} // no answer
+			s.answer(func(*ServerConn, []byte) {})
 			s.call(func() { s.c.Event(message(9, 24, nil)); s.c.Flush() })
 			if err := c.Send(1, [][]byte{request(ServiceCPG, 1, nil)}); err != nil {
 				t.Fatal(err)
@@ -498,7 +507,7 @@ func TestServerEnds(t *testing.T) {
 func TestShutdownWakes(t *testing.T) {
 	s := newServer(t)
 	c := s.connect(ServiceCPG, 4096)
-	s.reply = func(*ServerConn, []byte) {}
+	s.answer(func(*ServerConn, []byte) {})
 	if err := c.Send(1, [][]byte{request(ServiceCPG, 1, nil)}); err != nil {
 		t.Fatal(err)
 	}

@@ -136,7 +136,7 @@ func TestHostileMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			answers := 0
-			s.reply = func(*ServerConn, []byte) { answers++ }
+			s.answer(func(*ServerConn, []byte) { answers++ })
 			c := s.connect(ServiceCPG, 4096)
 			do(t, c)
 			s.eventually("the connection ends", func() bool { return s.c.fd < 0 })
@@ -272,10 +272,6 @@ func TestHostileServer(t *testing.T) {
 	for name, n := range map[string]uint32{"short": 23, "long": 4097, "negative": 1 << 31} {
 		s := newServer(t)
 		c := s.connect(ServiceCPG, 4096)
-		s.reply = func(sc *ServerConn, _ []byte) {
-			sc.Respond(message(1, 24, nil))
-			binary.NativeEndian.PutUint32(sc.maps[fileResponse], n)
-		}
 		var err error
 		s.call(func() {
 			binary.NativeEndian.PutUint32(s.c.maps[fileResponse], n)
