@@ -12,7 +12,7 @@ import (
 
 // Daemon is the other end of a connection: a function that answers requests, and a queue of events.
 type Daemon struct {
-	// Answer returns the reply to a request, or nil if it has none. It runs on the goroutine of the requester.
+	// Answer returns the reply to a request, or nil if it has none. It runs while the requester waits.
 	Answer func(request []byte) []byte
 	// SendError, if set, is asked before every send; what it returns is the result of the send unless nil.
 	SendError func(flowLimit int) error
@@ -23,6 +23,7 @@ type Daemon struct {
 	wake    chan struct{} // closed and replaced when the state changes
 	gone    bool
 	closed  bool
+	pump    func() // makes a wire look at events and gone
 }
 
 // New returns a daemon that answers with f.
@@ -31,22 +32,35 @@ func New(f func(request []byte) []byte) *Daemon {
 }
 
 // Dial returns a connection to the daemon. A daemon has one.
-func (d *Daemon) Dial() *conn.Conn { return conn.New((*transport)(d)) }
+func (d *Daemon) Dial() *conn.Conn {
+	if kind == "memory" {
+		return conn.New((*transport)(d))
+	}
+	return conn.New(dialWire(d))
+}
 
 // Push queues a copy of an event.
 func (d *Daemon) Push(event []byte) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.events = append(d.events, bytes.Clone(event))
 	d.changed()
+	pump := d.pump
+	d.mu.Unlock()
+	if pump != nil {
+		go pump() // not from here: an answer may push
+	}
 }
 
 // Die ends the connection as a dead daemon does: events that wait are still read.
 func (d *Daemon) Die() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.gone = true
 	d.changed()
+	pump := d.pump
+	d.mu.Unlock()
+	if pump != nil {
+		pump()
+	}
 }
 
 // Closed tells whether the client released the connection.
