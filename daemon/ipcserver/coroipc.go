@@ -16,16 +16,17 @@ import (
 // maxCoroipc bounds the connections of the 1.x protocol, each of which keeps a thread waiting.
 const maxCoroipc = 2048
 
-// services1x are the services of 1.x that this daemon has.
+// services1x are the services of 1.x that this daemon has. The object database has a connection to cmap, and does not use
+// it.
 var services1x = map[int]service.ID{
 	coroipc.ServiceCFG: service.CFG, coroipc.ServiceCPG: service.CPG, coroipc.ServiceQuorum: service.Quorum,
-	coroipc.ServicePload: service.PLOAD, coroipc.ServiceVotequorum: service.Votequorum,
+	coroipc.ServicePload: service.PLOAD, coroipc.ServiceConfdb: service.CMAP, coroipc.ServiceVotequorum: service.Votequorum,
 }
 
-// OpenCoroipc opens the socket of the 1.x protocol, which is one for all services. Without it clients of 3.x are served all
-// the same.
-func (s *Server) OpenCoroipc() error {
-	l, err := coroipc.Listen()
+// OpenCoroipc opens the socket of the 1.x protocol, which is one for all services; name is coroipc.SocketName but in tests.
+// Without it clients of 3.x are served all the same.
+func (s *Server) OpenCoroipc(name string) error {
+	l, err := coroipc.ListenAt(name)
 	if err != nil {
 		return err
 	}

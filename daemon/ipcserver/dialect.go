@@ -40,6 +40,8 @@ func (s *Server) dialect(number int) dialect {
 		return &cfg1x{}
 	case coroipc.ServiceQuorum:
 		return &quorum1x{}
+	case coroipc.ServiceConfdb:
+		return &confdb1x{server: s}
 	case coroipc.ServiceVotequorum:
 		return &votequorum1x{server: s}
 	}

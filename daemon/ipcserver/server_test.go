@@ -131,6 +131,9 @@ func (w *world) Request(_ *service.Loaded, c service.Conn, req []byte) service.V
 			return service.Later
 		}
 		w.got = append(w.got, v)
+		if service.Acknowledges(c) {
+			c.Reply(message(102, v))
+		}
 	case 3:
 		c.Close()
 	default:

@@ -231,7 +231,7 @@ func (n *Node) Start() error {
 		}
 	}
 	if n.ipc != nil {
-		if err := n.ipc.OpenCoroipc(); err != nil {
+		if err := n.ipc.OpenCoroipc(coroipc.SocketName); err != nil {
 			n.log.Warningf("Clients of corosync 1.x are not served: %v", err)
 		}
 	}

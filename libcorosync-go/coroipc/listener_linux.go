@@ -20,10 +20,8 @@ type Listener struct {
 	scratch []byte // requests are copied here before anybody looks at them; one loop, one copy
 }
 
-// Listen opens the socket. EADDRINUSE: another daemon serves in this network namespace.
-func Listen() (*Listener, error) { return ListenAt(SocketName) }
-
-// ListenAt is Listen under another name in the abstract namespace.
+// ListenAt opens the socket of a name in the abstract namespace, SocketName. EADDRINUSE: another daemon serves in this
+// network namespace.
 func ListenAt(name string) (*Listener, error) {
 	addr, err := sock.Abstract(name)
 	if err != nil {

@@ -17,6 +17,7 @@ const SocketName = "corosync.ipc"
 const (
 	ServiceCFG        = 7
 	ServiceCPG        = 8
+	ServiceConfdb     = 11
 	ServiceQuorum     = 12
 	ServicePload      = 13
 	ServiceVotequorum = 15

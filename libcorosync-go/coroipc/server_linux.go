@@ -228,9 +228,7 @@ func (c *ServerConn) Respond(parts ...[]byte) (err error) {
 	for _, p := range parts {
 		at += copy(buf[at:], p)
 	}
-	if !is3x(c.service) {
-		swapHeader(buf)
-	}
+	c.head(buf, 0, total)
 	if c.ctl.response.Post() {
 		shm.Wake(c.ctl.response)
 	}
@@ -264,16 +262,10 @@ func (c *ServerConn) Event(parts ...[]byte) (err error) {
 		return unix.EAGAIN
 	}
 	at := int(c.write)
-	for i, p := range parts {
-		if i == 0 && !is3x(c.service) && len(p) >= responseHeader {
-			var head [responseHeader]byte
-			copy(head[:], p)
-			swapHeader(head[:])
-			at = put(ring, at, head[:])
-			p = p[responseHeader:]
-		}
+	for _, p := range parts {
 		at = put(ring, at, p)
 	}
+	c.head(ring, int(c.write), total)
 	c.write = advance(c.write, total, len(ring))
 	c.ctl.store(ctlWrite, c.write)
 	if c.ctl.dispatch.Post() {
@@ -282,6 +274,17 @@ func (c *ServerConn) Event(parts ...[]byte) (err error) {
 	c.unnotified++
 	c.events++
 	return nil
+}
+
+// head turns the header at an offset into the client's. It must say how long the message is: the client counts on that to
+// find the next one. Offsets are multiples of 8, so neither word crosses the end of the ring.
+func (c *ServerConn) head(ring []byte, at, total int) {
+	first, third := ring[at:], ring[(at+8)%len(ring):]
+	if !is3x(c.service) {
+		copy(third[:4], first[:4])
+		third = first
+	}
+	binary.NativeEndian.PutUint32(third, uint32(total))
 }
 
 // hold tells the client that events wait for room.
