@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type Load struct {
 	Group  string // empty means "history"
 	Quiet  bool   // send nothing before Resume
 	Again  bool   // connect again when the daemon goes away
+	// Via is what the command begins with, such as env with variables that choose another library.
+	Via []string
 }
 
 // Recorder is a client of a node that writes down what it sends and sees.
@@ -67,7 +70,7 @@ func (n *Node) Record(l Load) *Recorder {
 	if l.Again {
 		argv = append(argv, "-R")
 	}
-	r.proc = n.Spawn("recorder", argv...)
+	r.proc = n.Spawn("recorder", append(slices.Clone(l.Via), argv...)...)
 	n.c.recs = append(n.c.recs, r)
 	return r
 }
