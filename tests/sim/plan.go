@@ -131,6 +131,10 @@ func NewPlan(seed uint64) Plan {
 	if r.IntN(6) == 0 {
 		p.StoredSeq = pick(r, uint64(1)<<32-9, 1<<32-2, 1<<31-3, 1<<63-5, 1<<40, 1<<64-1<<33)
 	}
+	// A token that cannot come round in time makes no ring.
+	hop := time.Duration(slices.Min(p.TokenMs)) * time.Millisecond / time.Duration(p.Nodes)
+	p.Late = min(p.Late, hop/4)
+	p.Calm.Delay, p.Calm.Jitter = min(p.Calm.Delay, hop/8), min(p.Calm.Jitter, hop/8)
 	p.WaitForAll = r.IntN(6) == 0
 	p.AutoTieBreaker = !p.WaitForAll && r.IntN(6) == 0
 	p.CancelHold = r.IntN(4) == 0
