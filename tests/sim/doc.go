@@ -8,13 +8,50 @@
 //	                  faults               histories -> tests/history
 //
 // A [Plan] is what a seed decides before the run: how many nodes, their
-// configurations, the network, which kinds of faults occur and how often
-// (swarm testing: each seed leaves out some kinds, so that the others meet in
-// combinations that all kinds together would bury). The faults stop, all nodes
-// are up, and the cluster must become whole within a time that is computed from
-// its timeouts. Clients join and leave process groups, send, and follow quorum
-// all the while, and what they saw is judged by tests/history and by the rules
-// in judge.go, which know the promises and nothing of how they are kept.
+// configurations, the network, and the story of faults, of kinds that the seed
+// selects (swarm testing: each seed leaves out some, so that the others meet in
+// combinations that all kinds together would bury). A plan is also a text, see
+// text.go: what a failing seed prints can be cut down by hand and run again with
+// make sim PLAN=file, or kept in testdata. The faults stop, all nodes are up, and
+// the cluster must become whole within a time that is computed from its timeouts,
+// rotations and queues. Clients join and leave process groups, send, and follow
+// quorum and keys of the map all the while, and what they saw is judged by
+// tests/history and by rules that know the promises and nothing of how they are
+// kept.
+//
+// Some plans make rare paths common (Env.Buggify): full windows and retransmit
+// lists, requests that nobody serves, frames closed early or late, no room in the
+// queue, tokens that are kept. Some have nodes whose clocks drift, that come late
+// to everything, or that have settings of their own.
+//
+// # Peers of other kinds
+//
+// Nodes in Plan.Foreign write control frames and the outer header of recovered
+// messages in the other byte order. Messages themselves stay in this machine's:
+// each service would have to convert its own, and 3.1's synchronisation messages
+// cannot be converted, so that a ring of real machines of both orders never
+// synchronises, with C nodes or ours. Decoding is tested in wire and ipcmsg.
+//
+// Nodes in Plan.CRules follow the C daemon where its rules decide otherwise, in
+// srp and pg (Config.CRules). Simulation shows which promises that breaks; cluster.go
+// lists them, with the reasons, at brokenByC:
+//
+//   - What is in the transitional queue when a synchronisation ends stays there
+//     until the next change (TestWhatSynchronisationLeaves; in random plans about
+//     one run in a hundred). Ours sends it at once, to nodes of both kinds.
+//   - A late frame of that queue destroys the beginning of a longer message, and
+//     the rest is dropped: a hole in a sender's messages (seed 300286 of the first
+//     plans with such nodes), or a join that is never seen (300482). Ours keeps the
+//     beginning.
+//   - A message that a ring change cuts in two is lost to those from another ring:
+//     a process that has left stays in their lists. Ours is sent again as a whole,
+//     which cures C receivers too (testdata/cut-procleave.plan).
+//   - A node that stops while it is synchronised announces its processes ahead of
+//     the joins and messages in its queue (testdata/leaves-overtake-joins.plan).
+//     Ours leaves that to the end of the node.
+//   - A ring id that a node has forgotten is used again: with its old disk it comes
+//     back into a ring that others are still in, unnoticed. So do ours, for the id is
+//     all that is on the wire; only a disk that keeps it helps.
 //
 // A run belongs to the goroutine that makes it; several may run side by side.
 // The models are FoundationDB's simulation and TigerBeetle's VOPR.

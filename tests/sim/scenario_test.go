@@ -238,13 +238,21 @@ func TestEqualRingsMergeWhileANodeLeaves(t *testing.T) {
 func TestRetransmitListOverflow(t *testing.T) {
 	p := quiet(4)
 	p.WindowSize, p.MaxMessages, p.Burst, p.Large = 300, 100, 5, 0.5
+	full := 0
 	scenario(t, p, func(c *Cluster) {
 		c.net.Drop(func(_, to totem.NodeID, frame []byte) bool {
 			h, err := wire.ParseHeader(frame)
+			var token wire.Token
+			if err == nil && h.Type == wire.TypeToken && token.Parse(frame) == nil && len(token.RTR) == wire.MaxRTR {
+				full++
+			}
 			return err == nil && h.Type == wire.TypeMcast && to == 3 && c.rnd.Float64() < 0.7
 		})
 		c.run(5 * time.Second)
 	})
+	if full == 0 {
+		t.Error("the list was never full: this test shows nothing")
+	}
 }
 
 // Guards the others against a node that hears but is not heard: they must come to a ring without it.
