@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define CORE_ABI 1
+#define CORE_ABI 2
 
 enum core_service { CORE_CPG = 1, CORE_CMAP, CORE_QUORUM, CORE_VOTEQUORUM, CORE_CFG };
 
@@ -35,6 +35,7 @@ struct core_record {
 	int32_t byte_fd;  /* carries one byte with each event, to be received by the C side; -1 if none does */
 	int32_t reply_fd; /* readable when a reply waits; -1 if reply_sem tells */
 	void *reply_sem;  /* glibc semaphore, posted with each reply, or NULL */
+	void *event_sem;  /* glibc semaphore whose value counts events: nothing to ask for at 0; NULL if none tells */
 	int32_t fds[4];   /* the protocol's own */
 	uint64_t max_message;
 	int32_t server_pid;

@@ -50,8 +50,8 @@ func errno(err error) C.int {
 	if err == nil {
 		return 0
 	}
-	var e syscall.Errno
-	if errors.As(err, &e) {
+	e, bare := err.(syscall.Errno)
+	if bare || errors.As(err, &e) {
 		return C.int(e)
 	}
 	return C.int(syscall.ENOTCONN)
@@ -130,9 +130,9 @@ func describe(r *C.struct_core_record, q *qbipc.Client) {
 	path := unsafe.Slice((*byte)(unsafe.Pointer(&r.path)), len(r.path))
 	clear(path)
 	copy(path[:len(path)-1], s.ControlPath)
-	r.reply_sem = nil
-	if sem, ok := q.ReplySem(); ok {
-		r.reply_sem = sem.Pointer()
+	r.reply_sem, r.event_sem = nil, nil
+	if reply, event, ok := q.Sems(); ok {
+		r.reply_sem, r.event_sem = reply.Pointer(), event.Pointer()
 	}
 }
 

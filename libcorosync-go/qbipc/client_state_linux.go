@@ -120,17 +120,17 @@ func Adopt(s State) (*Client, error) {
 // Share makes the client read its cursors again before each use, as one does who was adopted.
 func (c *Client) Share() { c.shared = true }
 
-// ReplySem is the semaphore that counts replies, for a caller who waits on it himself; false in the socket transport,
-// where the request socket becomes readable.
-func (c *Client) ReplySem() (ring.Sem, bool) {
+// Sems are the semaphores that count replies, for a caller who waits on it himself, and events. ok is false in the socket
+// transport, where the request socket becomes readable for a reply.
+func (c *Client) Sems() (reply, event ring.Sem, ok bool) {
 	if c.dg != nil {
-		return ring.Sem{}, false
+		return ring.Sem{}, ring.Sem{}, false
 	}
-	return c.reply.Sem(), true
+	return c.reply.Sem(), c.event.Sem(), true
 }
 
 // Reply returns the next reply without waiting, a view that is valid until ReleaseReply. taken says that the caller has
-// already taken the count from ReplySem. EAGAIN: none yet; ENOTCONN; EBADMSG.
+// already taken the count from the semaphore of replies. EAGAIN: none yet; ENOTCONN; EBADMSG.
 func (c *Client) Reply(taken bool) ([]byte, error) {
 	if d := c.dg; d != nil {
 		b, err := d.next(background, c, &d.out, d.request, ctlResponse, &d.wake, d.reply[:0], 0)

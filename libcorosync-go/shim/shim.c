@@ -448,8 +448,10 @@ static int fill(struct process *p, struct shim *o, uint64_t most)
 	struct shim_chunk *c;
 	size_t size = CHUNK_BYTES;
 	core_mask mask;
-	int rc;
+	int rc, count = 1;
 
+	if (o->record.event_sem != NULL && sem_getvalue(o->record.event_sem, &count) == 0 && count == 0)
+		return EAGAIN;
 	for (;;) {
 		c = chunk_of(o, size);
 		if (c == NULL)

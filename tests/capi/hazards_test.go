@@ -120,3 +120,33 @@ func TestHazards(t *testing.T) {
 		})
 	}
 }
+
+// TestGoHost: a program in Go with cgo has a runtime of its own beside that of the library.
+func TestGoHost(t *testing.T) {
+	dir := needLibraries(t)
+	inProcessNode(t)
+	prog := filepath.Join(t.TempDir(), "gohost")
+	cmd := exec.Command("go", "build", "-o", prog, "./testdata/gohost")
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "CGO_LDFLAGS=-L"+abs)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	well(t, dir, prog)
+}
+
+// TestHostEnvironment: settings of a Go runtime in the environment are meant for other programs.
+func TestHostEnvironment(t *testing.T) {
+	dir := needLibraries(t)
+	inProcessNode(t)
+	prog := compile(t, dir, "hazards")
+	for _, kv := range []string{"GODEBUG=schedtrace=1,gctrace=1,inittrace=1,asyncpreemptoff=0", "GOGC=off", "GOMAXPROCS=1000", "GOTRACEBACK=crash", "GOMEMLIMIT=1"} {
+		name, value, _ := strings.Cut(kv, "=")
+		t.Setenv(name, value)
+	}
+	well(t, dir, prog, "threads")
+	well(t, dir, prog, "descriptors")
+}

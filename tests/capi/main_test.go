@@ -3,15 +3,9 @@
 package capi
 
 import (
-	"os"
 	"testing"
 
 	"github.com/corosync-go/corosync/tests/netns"
 )
 
-func TestMain(m *testing.M) {
-	os.Exit(netns.Stage(func() int {
-		defer removeBuilt()
-		return m.Run()
-	}))
-}
+func TestMain(m *testing.M) { netns.Main(m) }

@@ -3,11 +3,9 @@
 package interop
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,43 +13,50 @@ import (
 	"github.com/corosync-go/corosync/tests/netns"
 )
 
-func TestMain(m *testing.M) {
-	// COROSYNC_LIBRARIES is a directory of client libraries that everything in the nodes runs with.
-	if dir := os.Getenv("COROSYNC_LIBRARIES"); dir != "" {
-		if abs, err := filepath.Abs(dir); err == nil {
-			os.Setenv("LD_LIBRARY_PATH", abs)
-		}
-	}
-	netns.Main(m)
-}
+func TestMain(m *testing.M) { netns.Main(m) }
 
 var clientLibrary = regexp.MustCompile(`/\S*/lib(cpg|cmap|quorum|votequorum|cfg|sam|corosync_common|corosync-go)\.so\S*`)
 
-// checkLibraries looks at what the processes of the nodes have mapped: of the client libraries, those that
-// COROSYNC_LIBRARIES names and no others. Without it there is nothing to see.
-func checkLibraries(t *testing.T, nodes []*netns.Node) {
+// with makes a command that runs with the client libraries of dir, or with those installed if dir is empty.
+func with(dir string, argv ...string) []string {
+	if dir == "" {
+		return argv
+	}
+	return append([]string{"env", "LD_LIBRARY_PATH=" + dir}, argv...)
+}
+
+// checkLibraries looks at what the processes that run with the client libraries of dir have mapped: no others.
+func checkLibraries(t *testing.T, dir string, nodes ...*netns.Node) {
 	t.Helper()
-	dir := os.Getenv("LD_LIBRARY_PATH")
-	if os.Getenv("COROSYNC_LIBRARIES") == "" {
+	if dir == "" {
 		return
 	}
+	const script = `for p in /proc/[0-9]*; do if grep -qz "^LD_LIBRARY_PATH=$0" $p/environ; then
+echo "@$(cat $p/comm) $(grep -E 'VmRSS|Threads' $p/status | tr -s '\t\n' ' ')"; cat $p/maps; fi; done 2>/dev/null`
 	for _, n := range nodes {
-		out, _ := n.Try("sh", "-c", "for p in /proc/[0-9]*; do echo @$(cat $p/comm); cat $p/maps; done 2>/dev/null")
-		found := map[string]string{}
-		comm := ""
+		out, _ := n.Try("sh", "-c", script, dir)
+		var users []string
+		comm, counted := "", false
 		for l := range strings.SplitSeq(out, "\n") {
 			if name, ok := strings.CutPrefix(l, "@"); ok {
-				comm = name
-			} else if p := clientLibrary.FindString(l); p != "" {
-				if found[comm] = "ours"; !strings.HasPrefix(p, dir+"/") && !strings.HasPrefix(p, "/memfd:libcorosync-go") {
-					t.Errorf("%s: %s has mapped %s", n.Name, comm, p)
-				}
+				comm, counted = name, false
+				continue
+			}
+			p := clientLibrary.FindString(l)
+			if p == "" {
+				continue
+			}
+			if !counted {
+				counted, users = true, append(users, comm)
+			}
+			if !strings.HasPrefix(p, dir+"/") && !strings.HasPrefix(p, "/memfd:libcorosync-go") {
+				t.Errorf("%s: %s has mapped %s", n.Name, comm, p)
 			}
 		}
-		if len(found) == 0 {
+		if len(users) == 0 {
 			t.Errorf("%s: no process uses the libraries", n.Name)
 		}
-		t.Logf("%s: with the libraries of %s: %v", n.Name, dir, slices.Sorted(maps.Keys(found)))
+		t.Logf("%s, with our libraries: %s", n.Name, strings.Join(users, "; "))
 	}
 }
 

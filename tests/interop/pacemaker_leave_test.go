@@ -32,7 +32,7 @@ func TestPacemakerLeaves(t *testing.T) {
 		t.Skip("skip: ocf:pacemaker:Dummy is not installed (Debian: pacemaker-resource-agents or resource-agents)")
 	}
 	each(t, []mix{"c", "g", "cg", "gc"}, func(t *testing.T, m mix) {
-		p := pacemaker{netns.New(t, netns.Options{Nodes: 3, Daemons: m.daemons(t, 3)}), t}
+		p := pacemaker{netns.New(t, netns.Options{Nodes: 3, Daemons: m.daemons(t, 3)}), t, ""}
 		all := []int{1, 2, 3}
 		procs := map[int]*netns.Proc{}
 		start := func(id int) {

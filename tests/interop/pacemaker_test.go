@@ -44,13 +44,14 @@ type monitor struct {
 
 type pacemaker struct {
 	*netns.Cluster
-	t *testing.T
+	t    *testing.T
+	libs string // directory of the client libraries; empty: the installed ones
 }
 
 func (p pacemaker) start(id int) {
 	p.t.Helper()
 	n := p.Node(id)
-	n.Spawn("pacemakerd", "env", "PCMK_logfacility=none", "PCMK_logfile=/var/log/pacemaker/pacemaker.log", "/usr/sbin/pacemakerd")
+	n.Spawn("pacemakerd", with(p.libs, "env", "PCMK_logfacility=none", "PCMK_logfile=/var/log/pacemaker/pacemaker.log", "/usr/sbin/pacemakerd")...)
 }
 
 func (p pacemaker) monitor(id int) (monitor, error) {
@@ -175,10 +176,17 @@ func TestPacemaker(t *testing.T) {
 		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
 			each(t, mixes, func(t *testing.T, m mix) {
 				t.Parallel()
-				pacemakerScenario(t, nodes, m)
+				pacemakerScenario(t, nodes, m, "")
 			})
 		})
 	}
+	t.Run("libraries", func(t *testing.T) {
+		dir := netns.BuildLibraries(t)
+		each(t, []mix{"g", "c"}, func(t *testing.T, m mix) {
+			t.Parallel()
+			pacemakerScenario(t, 3, m, dir)
+		})
+	})
 }
 
 // mapsAllUsers: a rootless run maps one user id only.
@@ -187,8 +195,8 @@ func mapsAllUsers() bool {
 	return err == nil && strings.Contains(string(b), "4294967295")
 }
 
-func pacemakerScenario(t *testing.T, nodes int, m mix) {
-	p := pacemaker{netns.New(t, netns.Options{Nodes: nodes, Daemons: m.daemons(t, nodes)}), t}
+func pacemakerScenario(t *testing.T, nodes int, m mix, libs string) {
+	p := pacemaker{netns.New(t, netns.Options{Nodes: nodes, Daemons: m.daemons(t, nodes)}), t, libs}
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, n := range p.Nodes {
@@ -211,7 +219,7 @@ func pacemakerScenario(t *testing.T, nodes int, m mix) {
 		p.start(id)
 	}
 	p.waitOnline(true, all...)
-	checkLibraries(t, p.Nodes)
+	checkLibraries(t, libs, p.Nodes...)
 
 	p.Node(1).Exec("crm_attribute", "--type", "crm_config", "-n", "stonith-enabled", "-v", "false")
 	p.Node(1).Exec("cibadmin", "-C", "-o", "resources", "-X", dummyXML)

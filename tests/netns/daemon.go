@@ -135,6 +135,57 @@ func BuildC(t testing.TB, src string, libs ...string) string {
 	return p
 }
 
+// BuildShared compiles one C file to a shared object, once per test binary.
+func BuildShared(t testing.TB, src string) string {
+	t.Helper()
+	cc, err := exec.LookPath("gcc")
+	if err != nil {
+		t.Skip("skip: gcc is not installed")
+	}
+	p, err := buildOnce("so "+filepath.Base(src), func(dir string) (string, error) {
+		out := filepath.Join(dir, filepath.Base(src)+".so")
+		if msg, err := exec.Command(cc, "-O1", "-shared", "-fPIC", "-o", out, src, "-ldl").CombinedOutput(); err != nil {
+			return "", fmt.Errorf("gcc %s: %w\n%s", src, err, msg)
+		}
+		return out, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// BuildLibraries makes the C libraries of this tree, once per test binary, and returns their directory, which every user
+// may read. COROSYNC_LIBRARIES names one that is there already. It skips the test where there is no compiler.
+func BuildLibraries(t testing.TB) string {
+	t.Helper()
+	if dir := os.Getenv("COROSYNC_LIBRARIES"); dir != "" {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return abs
+	}
+	for _, p := range []string{"make", "gcc"} {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skipf("skip: %s is not installed", p)
+		}
+	}
+	root := moduleRoot(t)
+	dir, err := buildOnce("libraries", func(dir string) (string, error) {
+		out, err := exec.Command("make", "-C", root, "libs", "CC=gcc", "BUILDDIR="+dir).CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("make libs: %w\n%s", err, out)
+		}
+		_ = os.Chmod(filepath.Dir(dir), 0o755)
+		return dir, os.Chmod(dir, 0o755)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func buildOnce(key string, make func(dir string) (string, error)) (string, error) {
 	builds.mu.Lock()
 	defer builds.mu.Unlock()
