@@ -68,6 +68,7 @@ type Cluster struct {
 	delivered  int
 	violations []Violation
 	excused    map[string]int // broken by C's rules, by property
+	stormed    bool
 
 	configurations int
 	tokens         []int // longest token timeout that each node may have, milliseconds
@@ -102,12 +103,13 @@ type Result struct {
 //     does not get it, a process that has joined is not seen (self-delivery, liveness, ghost, final-view).
 //   - A late frame of that queue destroys the beginning of a longer message, and with a message of which the beginning is
 //     missing a whole run is dropped (fifo, same-set, and leaves and joins with them: ghost, same-view, view-arithmetic).
+//   - A JOIN that is not believed is answered, and so is the answer: there are ever more (storm).
 //   - Who comes from another ring drops the rest of a message that the change has cut (the same).
 //
 // What remains must hold in rings of both: one order, nothing twice, nothing invented or damaged, quorum, answers.
 var brokenByC = map[string]bool{
 	"self-delivery": true, "fifo": true, "same-set": true, "liveness": true, "ghost": true, "same-view": true,
-	"final-view": true, "view-arithmetic": true,
+	"final-view": true, "view-arithmetic": true, "storm": true,
 }
 
 // maxViolations bounds what one run reports.
@@ -197,10 +199,19 @@ func RunPlan(plan Plan, opt Options) *Result {
 
 // run lets time pass. A process that dies in the middle of a turn ends that turn.
 func (c *Cluster) run(d time.Duration) {
+	if c.stormed {
+		return
+	}
 	end := c.world.Now().Add(d)
 	for c.guard(func() { c.world.RunFor(end.Sub(c.world.Now())) }) {
 	}
 }
+
+// storm ends a run in which frames cause ever more frames.
+type storm struct{}
+
+// maxPending is how many events may be under way; ten thousand are many.
+const maxPending = 200_000
 
 // poll is how often runUntil looks.
 const poll = 2 * time.Millisecond
@@ -208,7 +219,7 @@ const poll = 2 * time.Millisecond
 // runUntil lets time pass until done, which is asked at intervals; false if that takes longer than limit.
 func (c *Cluster) runUntil(limit time.Duration, done func() bool) (ok bool) {
 	for end := c.world.Now().Add(limit); !done(); {
-		if c.world.Now() >= end {
+		if c.world.Now() >= end || c.stormed {
 			return false
 		}
 		c.run(poll)
@@ -224,6 +235,9 @@ func (c *Cluster) guard(fn func()) (again bool) {
 		case died:
 			r.p.kill("crash")
 			again = true
+		case storm:
+			c.stormed = true
+			c.violate("storm", "%d events are under way", c.world.Pending())
 		default:
 			c.violate("panic", "%v", r)
 			panic(r)
@@ -338,6 +352,9 @@ func (c *Cluster) bound() time.Duration {
 
 // Settle waits for the cluster to become one, and for the clients to have said and heard the last word.
 func (c *Cluster) Settle() {
+	if c.stormed {
+		return
+	}
 	from := c.world.Now()
 	bound := c.bound()
 	if !c.runUntil(bound, c.formed) {
@@ -434,8 +451,8 @@ func (c *Cluster) states() string {
 
 // Judge looks at everything that was recorded.
 func (c *Cluster) Judge() *Result {
-	settled := c.served() && c.whole
-	if c.whole {
+	settled := c.served() && c.whole && !c.stormed
+	if c.whole && !c.stormed {
 		c.judgeEnd()
 	}
 	groups := make([]string, 0, len(c.histories))

@@ -266,6 +266,9 @@ func (c *Cluster) catch(h *host, kind wire.Type, fn func()) {
 func (c *Cluster) tap(from, to totem.NodeID, frame []byte) {
 	n := len(frame)
 	c.mix(uint64(from)<<32|uint64(to), uint64(n), uint64(frame[n-1])|uint64(frame[n/2])<<8|uint64(frame[n/3])<<16)
+	if c.world.Pending() > maxPending {
+		panic(storm{})
+	}
 	if len(c.armed) == 0 {
 		return
 	}

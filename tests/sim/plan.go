@@ -88,7 +88,7 @@ func NewPlan(seed uint64) Plan {
 	p := Plan{
 		Seed:       seed,
 		Nodes:      pick(r, 1, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 7, 8),
-		Trouble:    between(r, 1500*time.Millisecond, 16*time.Second),
+		Trouble:    between(r, time.Second, 10*time.Second),
 		FaultEvery: between(r, 100*time.Millisecond, 3*time.Second),
 		FaultFor:   between(r, 100*time.Millisecond, 5*time.Second),
 		ColdStart:  r.IntN(2) == 0,
