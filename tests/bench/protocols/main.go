@@ -69,7 +69,11 @@ func join(p conn.Protocol, got *int) (*cpg.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Join(ctx, []byte("protocols")); err != nil {
+	// The leave of the connection before may still be on its way.
+	for err = c.Join(ctx, []byte("protocols")); cserr.From(err) == cserr.TryAgain; err = c.Join(ctx, []byte("protocols")) {
+		time.Sleep(time.Millisecond)
+	}
+	if err != nil {
 		return nil, err
 	}
 	for !in {
