@@ -9,5 +9,6 @@
 //
 // COROSYNC_TEST_PROGRAMS names a directory with corosync's own test programs
 // (the test/ directory of its sources, built against the installed libraries);
-// the tree holds neither them nor a way to get them.
+// the tree holds neither them nor a way to get them. COROSYNC_1X_PROGRAMS does the
+// same for the libraries, tools and test programs of corosync 1.4.
 package interop
