@@ -18,7 +18,7 @@ import (
 const testWait = 20 * time.Second
 
 // newCoroWorld is a world with the door of the 1.x protocol.
-func newCoroWorld(t *testing.T, cfg Config) *world {
+func newCoroWorld(t testing.TB, cfg Config) *world {
 	w := newWorld(t, cfg)
 	w.do(func() {
 		if err := w.server.OpenCoroipc(w.svc.Short + "-1x"); err != nil {
