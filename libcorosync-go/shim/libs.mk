@@ -10,13 +10,16 @@ SHIMINCLUDE := $(if $(wildcard include/corosync/cpg.h),-Iinclude)
 HAVE_CC     := $(shell command -v $(firstword $(CC)) 2>/dev/null)
 
 # name and version of each library; the first number is that of the soname.
-LIBS               := corosync_common cpg cmap quorum votequorum cfg
+LIBS               := corosync_common cpg cmap quorum votequorum cfg sam
 LIBVER_corosync_common := 4.0.0
 LIBVER_cpg         := 4.1.0
 LIBVER_cmap        := 4.1.0
 LIBVER_quorum      := 5.1.0
 LIBVER_votequorum  := 8.0.0
 LIBVER_cfg         := 7.3.0
+LIBVER_sam         := 4.4.0
+LIBDEP_sam         := quorum cmap
+LIBSRC_sam         := sam.c sam_parent.c
 # What a library is made of, if not of its own name, and what it links besides libcorosync_common.
 LIBSRC_corosync_common := common.c shim.c loader.c
 SONAME              = lib$(1).so.$(firstword $(subst ., ,$(LIBVER_$(1))))
