@@ -211,7 +211,7 @@ func (c *Cluster) run(d time.Duration) {
 type storm struct{}
 
 // maxPending is how many events may be under way; ten thousand are many.
-const maxPending = 200_000
+const maxPending = 60_000
 
 // poll is how often runUntil looks.
 const poll = 2 * time.Millisecond

@@ -206,7 +206,7 @@ func ownSettings(r *rand.Rand) string {
 		{"max_messages", []int{3, 17, 50}}, {"window_size", []int{20, 50, 200}}, {"netmtu", []int{250, 600, 1500}},
 		{"miss_count_const", []int{1, 5, 20}}, {"join", []int{30, 50, 200}}, {"send_join", []int{10, 100}},
 		{"merge", []int{50, 200, 1000}}, {"seqno_unchanged_const", []int{2, 30, 100}},
-		{"token_retransmits_before_loss_const", []int{2, 4, 8}}, {"fail_recv_const", []int{500, 2500}},
+		{"token_retransmits_before_loss_const", []int{2, 4, 6}}, {"fail_recv_const", []int{500, 2500}},
 	} {
 		if r.IntN(3) == 0 {
 			list = append(list, fmt.Sprintf("%s: %d", s.key, pick(r, s.values...)))

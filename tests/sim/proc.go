@@ -136,6 +136,7 @@ func (h *host) boot() {
 	}
 	if err != nil {
 		c.violate("configuration", "%v: %v", h, err)
+		h.proc = nil
 		return
 	}
 	env := node.Env{
