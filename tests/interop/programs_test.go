@@ -59,6 +59,25 @@ var programNoise = []struct {
 	{regexp.MustCompile(`\d+\.\d{3} (ms|seconds)`), "TIME $1"},
 }
 
+// withLibraries puts the client libraries that COROSYNC_TEST_LIBRARIES names in
+// place of the distribution's, for a program that is to show that they are as
+// good. Without it the programs have the distribution's on both sides.
+func withLibraries(t *testing.T, argv ...string) []string {
+	t.Helper()
+	dir := os.Getenv("COROSYNC_TEST_LIBRARIES")
+	if dir == "" {
+		return argv
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "libcpg.so.4")); err != nil {
+		t.Fatalf("COROSYNC_TEST_LIBRARIES: %v", err)
+	}
+	return append([]string{"env", "LD_LIBRARY_PATH=" + dir}, argv...)
+}
+
 func quiet(s string) string {
 	for _, v := range programNoise {
 		s = v.re.ReplaceAllString(s, v.with)
@@ -67,7 +86,8 @@ func quiet(s string) string {
 }
 
 // TestOwnPrograms runs corosync's own test programs on a ring of ours and on a
-// ring of C daemons and compares; first on two rings of C daemons.
+// ring of C daemons and compares; first on two rings of C daemons. The first ring
+// is always used through the distribution's libraries.
 func TestOwnPrograms(t *testing.T) {
 	netns.Need(t, "corosync-quorumtool", "stdbuf", "timeout")
 	dir := filepath.Dir(program(t, "testcpg2"))
@@ -94,7 +114,7 @@ func TestOwnPrograms(t *testing.T) {
 					out, err := ref.Node(1).TryTimeout(limit, "", argv...)
 					ch <- end{out, err}
 				}()
-				out, err := got.Node(1).TryTimeout(limit, "", argv...)
+				out, err := got.Node(1).TryTimeout(limit, "", withLibraries(t, argv...)...)
 				want := <-ch
 				if w, g := netns.ExitCode(want.err), netns.ExitCode(err); w != g {
 					t.Errorf("%s: ends with %d (%v), on the C daemon with %d\n%s", p.shell, g, err, w, lastLines(out, 12))
@@ -129,7 +149,7 @@ func TestVerifyInMixedRing(t *testing.T) {
 		c.UpAndFormed(formTimeout)
 		var procs []*netns.Proc
 		for _, n := range c.Nodes {
-			procs = append(procs, n.Spawn("cpgverify", "stdbuf", "-oL", bin))
+			procs = append(procs, n.Spawn("cpgverify", withLibraries(t, "stdbuf", "-oL", bin)...))
 		}
 		c.Eventually(60*time.Second, func() error {
 			for i, p := range procs {
@@ -155,7 +175,7 @@ func TestSAM(t *testing.T) {
 		t.Parallel()
 		c := netns.New(t, netns.Options{Nodes: 1, Daemons: m.daemons(t, 1)})
 		c.UpAndFormed(formTimeout)
-		out, err := c.Node(1).TryTimeout(8*time.Minute, "", bin)
+		out, err := c.Node(1).TryTimeout(8*time.Minute, "", withLibraries(t, bin)...)
 		if err != nil {
 			t.Errorf("testsam: %v\n%s", err, lastLines(out, 20))
 		}
