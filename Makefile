@@ -34,6 +34,9 @@ PKG_RELEASE ?= 1
 MAINTAINER  ?= the corosync-go authors <corosync-go@localhost>
 NFPM        ?= $(shell command -v nfpm || echo GOARCH= GOFLAGS=-mod=mod $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2)
 PKG_ARCH    ?= $(shell $(GO) env GOARCH)
+# Where the distributions have their libraries.
+LIBDIR_DEB  ?= /usr/lib/$(or $(patsubst amd64,x86_64-linux-gnu,$(filter amd64,$(PKG_ARCH))),$(patsubst arm64,aarch64-linux-gnu,$(filter arm64,$(PKG_ARCH))),$(PKG_ARCH)-linux-gnu)
+LIBDIR_RPM  ?= /usr/lib64
 RPM_ISA     ?= $(or $(patsubst amd64,x86-64,$(filter amd64,$(PKG_ARCH))),$(patsubst arm64,aarch-64,$(filter arm64,$(PKG_ARCH))),$(PKG_ARCH))
 
 include libcorosync-go/shim/libs.mk
@@ -120,15 +123,23 @@ demo: build ## a cluster of three on this machine, shown in half a minute; root 
 	$(GO) build -trimpath -o $(BUILDDIR)/demo ./tests/demo
 	$(BUILDDIR)/demo -bin $(BUILDDIR)
 
-package: ## a deb and an rpm in dist/, through nfpm
+package: ## debs and rpms of the daemon, the libraries and the headers in dist/, through nfpm
 	rm -rf $(BUILDDIR)/package
 	$(MAKE) install BUILDDIR=$(BUILDDIR)/package DESTDIR=$(CURDIR)/$(BUILDDIR)/package/root LDFLAGS="-s -w" \
-	  PREFIX=/usr SYSCONFDIR=/etc LOCALSTATEDIR=/var SBINDIR=/usr/sbin BINDIR=/usr/bin MANDIR=/usr/share/man SYSTEMDDIR=/unit
+	  PREFIX=/usr SYSCONFDIR=/etc LOCALSTATEDIR=/var SBINDIR=/usr/sbin BINDIR=/usr/bin MANDIR=/usr/share/man SYSTEMDDIR=/unit LIBDIR=/libs
 	gzip -9nf $(BUILDDIR)/package/root/usr/share/man/man*/*
 	@mkdir -p dist
-	@for p in deb rpm; do \
-	  VERSION='$(PKG_VERSION)' RELEASE='$(PKG_RELEASE)' MAINTAINER='$(MAINTAINER)' ARCH=$(PKG_ARCH) RPM_ISA=$(RPM_ISA) ROOT=$(BUILDDIR)/package/root \
-	  sh -c "$(NFPM) package --config packaging/nfpm.yaml --packager $$p --target dist/" || exit 1; done
+	@set -e; for p in deb:$(LIBDIR_DEB) rpm:$(LIBDIR_RPM); do \
+	  export VERSION='$(PKG_VERSION)' RELEASE='$(PKG_RELEASE)' MAINTAINER='$(MAINTAINER)' ARCH=$(PKG_ARCH) RPM_ISA=$(RPM_ISA); \
+	  export ROOT=$(BUILDDIR)/package/root LIBDIR=$${p#*:}; p=$${p%%:*}; d=$(BUILDDIR)/package/$$p; \
+	  nfpm() { $(NFPM) package --config packaging/$$1.yaml --packager $$p --target dist/; }; \
+	  nfpm nfpm; \
+	  [ -e $$ROOT/libs/libcpg.so ] || { echo "no C compiler, no packages of the libraries"; continue; }; \
+	  mkdir -p $$d/libs $$d/dev; \
+	  cp -P $$ROOT/libs/*.so.* $$ROOT/libs/libcorosync-go.so $$d/libs/; \
+	  cp -P $$ROOT/libs/*.so $$d/dev/; rm $$d/dev/libcorosync-go.so; \
+	  $(MAKE) -s pkgconfig BUILDDIR=$$d/dev/pkgconfig PREFIX=/usr LIBDIR=$$LIBDIR SYSCONFDIR=/etc LOCALSTATEDIR=/var; \
+	  LIBS=$$d/libs nfpm nfpm-libs; LIBS=$$d/dev nfpm nfpm-dev; done
 
 clean: ## remove build/ and dist/
 	rm -rf $(BUILDDIR) dist
