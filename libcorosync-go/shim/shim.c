@@ -19,6 +19,7 @@
 #define SLICE_MS 200          /* how long a wait for a reply goes without a look at the daemon */
 #define BYTE_MS 1000          /* and that for the byte of an event that is there already */
 #define CHUNK_BYTES (64 * 1024)
+#define SMALL_CHUNK_BYTES 4096 /* what a callback that is left by longjmp costs, with CS_DISPATCH_ONE */
 
 /* Events taken in one call of the core. */
 struct shim_chunk {
@@ -446,7 +447,7 @@ static int fill(struct process *p, struct shim *o, uint64_t most)
 {
 	struct core_batch batch;
 	struct shim_chunk *c;
-	size_t size = CHUNK_BYTES;
+	size_t size = most == 1 ? SMALL_CHUNK_BYTES : CHUNK_BYTES;
 	core_mask mask;
 	int rc, count = 1;
 

@@ -150,3 +150,22 @@ func TestHostEnvironment(t *testing.T) {
 	well(t, dir, prog, "threads")
 	well(t, dir, prog, "descriptors")
 }
+
+// TestValgrind: the C side reads nothing uninitialised or released, and loses no memory. The runtime of the core, which
+// moves stacks about, is not looked at.
+func TestValgrind(t *testing.T) {
+	netns.Need(t, "valgrind")
+	dir := needLibraries(t)
+	inProcessNode(t)
+	prog := compile(t, dir, "hazards")
+	for _, mode := range []string{"reenter", "cancel"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			out, err := host(t, dir, "valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
+				"--error-exitcode=9", "--suppressions=testdata/hazards/core.supp", prog, mode)
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
