@@ -84,6 +84,8 @@ func newChaosPlan(seed uint64, d time.Duration) chaosPlan {
 	if rnd.IntN(4) == 0 {
 		p.opt.Transport = UDP
 	}
+	// Into a file that the faults do not fill, too.
+	p.opt.Logging = []KV{{"to_stderr", "yes"}}
 	p.opt.Totem = []KV{{"token_coefficient", "0"}}
 	for range nodes {
 		p.loads = append(p.loads, Load{
