@@ -21,7 +21,7 @@ packages=(
 if [ "${1:-}" != minimal ]; then
     packages+=(
         pacemaker pacemaker-cli-utils resource-agents crmsh
-        corosync-qdevice corosync-qnetd corosync-notifyd corosync-vqsim sbd dlm-controld
+        corosync-qdevice corosync-qnetd corosync-notifyd corosync-vqsim
     )
 fi
 
