@@ -292,6 +292,7 @@ func (w *wire) Send(flowLimit int, iov [][]byte) error {
 			return err
 		}
 	}
+	w.call(func() {}) // what the test changed is changed for Answer: memory shared with a peer orders nothing for the race detector
 	if err := w.Transport.Send(flowLimit, iov); err != nil {
 		return err
 	}
