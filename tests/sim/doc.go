@@ -46,6 +46,11 @@
 //   - A message that a ring change cuts in two is lost to those from another ring:
 //     a process that has left stays in their lists. Ours is sent again as a whole,
 //     which cures C receivers too (testdata/cut-procleave.plan).
+//   - A node that others keep from ending its recovery brings up old failures in each
+//     GATHER, and two parts of a cluster form rings without each other forever
+//     (testdata/old-failures.plan; seeds 26546, 33016, 34979). Ours forgets them.
+//   - A JOIN that is not believed is answered, and so is the answer: there are ever
+//     more (seeds 50791, 92292). Ours answers only what is new.
 //   - A node that stops while it is synchronised announces its processes ahead of
 //     the joins and messages in its queue (testdata/leaves-overtake-joins.plan).
 //     Ours leaves that to the end of the node.

@@ -139,6 +139,13 @@ func (m *Machine) receiveJoin(frame []byte) {
 			return
 		}
 		m.noteLeave(j)
+		if m.state == Recovery && !m.cfg.CRules && !m.in.fails.hasAll(m.failed) {
+			// All members had the same lists, so that one with fewer failures has installed this ring and begun anew. Here
+			// they are history just as much. In C a node that others keep from ending its recovery brings up old failures in
+			// each GATHER, and with them two parts of a cluster can go on to form rings without each other forever.
+			m.proc = append(m.proc[:0], m.newMemb...)
+			m.failed = m.failed[:0]
+		}
 		if !m.knows(j) && j.SystemFrom != m.id {
 			m.merge(j)
 		}
