@@ -90,14 +90,14 @@ func TestPrograms1x(t *testing.T) {
 	}
 }
 
-// TestVerify1xInMixedRing lets cpgverify of 1.4 on our node and of 3.1 on the C node check each other's messages, and two of
-// both generations on one node.
+// TestVerify1xInMixedRing lets cpgverify check the messages of both generations of libraries, on one node and on a C node. It is
+// the program of 3.1 each time, as that of 1.4 has another hash.
 func TestVerify1xInMixedRing(t *testing.T) {
-	old, bin := programs1x(t, "cpgverify"), program(t, "cpgverify")
+	old, bin := programs1x(t, "libcpg.so.4"), program(t, "cpgverify")
 	c := netns.New(t, netns.Options{Nodes: 2, Daemons: mix("gc").daemons(t, 2)})
 	c.UpAndFormed(formTimeout)
 	procs := []*netns.Proc{
-		c.Node(1).Spawn("cpgverify-1x", "env", "LD_LIBRARY_PATH="+old, "stdbuf", "-oL", filepath.Join(old, "cpgverify"), "-i", "1000000"),
+		c.Node(1).Spawn("cpgverify-1x", "env", "LD_LIBRARY_PATH="+old, "stdbuf", "-oL", bin),
 		c.Node(1).Spawn("cpgverify-3x", "stdbuf", "-oL", bin),
 		c.Node(2).Spawn("cpgverify-3x", "stdbuf", "-oL", bin),
 	}
