@@ -135,26 +135,6 @@ func BuildC(t testing.TB, src string, libs ...string) string {
 	return p
 }
 
-// BuildShared compiles one C file to a shared object, once per test binary.
-func BuildShared(t testing.TB, src string) string {
-	t.Helper()
-	cc, err := exec.LookPath("gcc")
-	if err != nil {
-		t.Skip("skip: gcc is not installed")
-	}
-	p, err := buildOnce("so "+filepath.Base(src), func(dir string) (string, error) {
-		out := filepath.Join(dir, filepath.Base(src)+".so")
-		if msg, err := exec.Command(cc, "-O1", "-shared", "-fPIC", "-o", out, src, "-ldl").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("gcc %s: %w\n%s", src, err, msg)
-		}
-		return out, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // BuildLibraries makes the C libraries of this tree, once per test binary, and returns their directory, which every user
 // may read. COROSYNC_LIBRARIES names one that is there already. It skips the test where there is no compiler.
 func BuildLibraries(t testing.TB) string {
