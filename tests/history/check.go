@@ -107,8 +107,10 @@ func Check(ps []*Process, opt Options) []Violation {
 	if !opt.Forgetful {
 		c.sameSet()
 	}
+	c.causalOrder()
 	c.sameView()
 	c.finalView()
+	c.served()
 	return c.found
 }
 

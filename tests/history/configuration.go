@@ -14,6 +14,14 @@ const (
 	// old and the new ring, and holds the node itself; its members that get to
 	// the new ring come from the same old one and have the same set.
 	Transitional Property = "transitional"
+	// NoGap: before the transitional configuration, what two members of a ring
+	// deliver is the beginning of one order, also if they part afterwards. Behind
+	// it, where messages may be missing, there are only those of nodes that come
+	// along.
+	NoGap Property = "no-gap"
+	// Causal: a message comes after all that its sender had delivered when it sent
+	// it; who is in the ring that all of this happens in has them all.
+	Causal Property = "causal"
 )
 
 // Life is what one process of a node saw of the ring below all groups, from its
@@ -42,6 +50,12 @@ const (
 	LifeDeliver
 	LifeTransitional // Nodes: who comes along to the ring Ring
 	LifeRegular      // Nodes: the members of Ring
+	LifeSynced       // the services are synchronised
+	LifeQuorum       // a client of the quorum service is told: Quorate, Nodes of Ring
+	LifeNodeList     // ... is told: Nodes of Ring, Joined, Left
+	LifeStatus       // a client of the map is told that the one of Nodes has joined (Quorate) or left
+	LifeLeaving      // the node begins to stop in order
+	LifeVisit        // the token leaves: Frames were multicast in ring Ring since it came
 )
 
 // Step is one event of a Life.
@@ -51,6 +65,10 @@ type Step struct {
 	Msg   LifeMsg
 	Ring  RingID
 	Nodes []uint32 // ascending
+
+	Quorate      bool
+	Joined, Left []uint32
+	Frames       int
 }
 
 func (s Step) String() string {
@@ -62,6 +80,18 @@ func (s Step) String() string {
 		return at + fmt.Sprintf("deliver %d/%d/%d", s.Msg.Node, s.Msg.Life, s.Msg.Seq)
 	case LifeTransitional:
 		return at + fmt.Sprintf("transitional %v %v", s.Ring, s.Nodes)
+	case LifeSynced:
+		return at + "synchronised"
+	case LifeQuorum:
+		return at + fmt.Sprintf("quorate %v %v %v", s.Quorate, s.Ring, s.Nodes)
+	case LifeNodeList:
+		return at + fmt.Sprintf("node list %v %v joined %v left %v", s.Ring, s.Nodes, s.Joined, s.Left)
+	case LifeStatus:
+		return at + fmt.Sprintf("node %v is shown as joined: %v", s.Nodes, s.Quorate)
+	case LifeLeaving:
+		return at + "stops"
+	case LifeVisit:
+		return at + fmt.Sprintf("%d frames in %v", s.Frames, s.Ring)
 	}
 	return at + fmt.Sprintf("regular %v %v", s.Ring, s.Nodes)
 }
@@ -99,6 +129,11 @@ func CheckLives(lives []*Life, opt Options) []Violation {
 	}
 	c.lifeRings(ts)
 	c.lifeMessages(ts)
+	for _, t := range ts {
+		c.lifeAlong(t)
+		c.lifeStatus(t)
+	}
+	c.lifeCausal(ts)
 	for a, p := range ts {
 		for _, q := range ts[a+1:] {
 			c.lifeOrder(p, q)
@@ -257,14 +292,19 @@ func (c *checker) lifePair(p, q *lifeTrack) {
 		case sp.ends && sq.ends:
 			if c.opt.Settled && !p.Ended && !q.Ended {
 				c.lifeSet(p, q, sp, sq, sp.from, sp.to, sq.from, sq.to)
+			} else {
+				c.lifePrefix(p, q, sp, sq)
 			}
 		case sp.ends || sq.ends || sp.next != sq.next:
+			c.lifePrefix(p, q, sp, sq)
 		case slices.Contains(sp.along, q.Node) != slices.Contains(sq.along, p.Node) ||
 			slices.Contains(sp.along, q.Node) && !slices.Equal(sp.along, sq.along):
 			c.fail(Transitional, []string{p.at(sp.trans), q.at(sq.trans)}, "two that come along have different transitional sets")
 		case slices.Contains(sp.along, q.Node):
 			c.lifeSet(p, q, sp, sq, sp.from, sp.trans, sq.from, sq.trans)
 			c.lifeSet(p, q, sp, sq, sp.trans, sp.to, sq.trans, sq.to)
+		default:
+			c.lifePrefix(p, q, sp, sq)
 		}
 	}
 	// Who is said to come along must come from the same ring.

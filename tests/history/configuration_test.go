@@ -8,11 +8,27 @@ import (
 )
 
 // lives reads histories: "NODE.LIFE S n", "NODE.LIFE D node.life/n", "NODE.LIFE t REP.SEQ 1,2" (transitional; - for
-// nobody), "NODE.LIFE r REP.SEQ 1,2" (regular), "NODE.LIFE E" (ended).
+// nobody), "NODE.LIFE r REP.SEQ 1,2" (regular), "NODE.LIFE E" (ended), "NODE.LIFE y" (synchronised), "NODE.LIFE Q REP.SEQ
+// 1,2" and q (told that it is quorate, and that it is not), "NODE.LIFE n REP.SEQ members joined left" (node list), "NODE.LIFE v
+// REP.SEQ frames" (visit), "NODE.LIFE L" (stops), "NODE.LIFE w ms" (time passes). Lines are a millisecond apart.
 func lives(t *testing.T, text string) []*Life {
 	t.Helper()
 	by := map[string]*Life{}
 	var list []*Life
+	now := int64(0)
+	nodes := func(text string) (list []uint32) {
+		if text == "-" {
+			return nil
+		}
+		for w := range strings.SplitSeq(text, ",") {
+			n, err := strconv.ParseUint(w, 10, 32)
+			if err != nil {
+				t.Fatal(text, err)
+			}
+			list = append(list, uint32(n))
+		}
+		return list
+	}
 	for line := range strings.SplitSeq(text, "\n") {
 		f := strings.Fields(line)
 		if len(f) == 0 {
@@ -27,7 +43,8 @@ func lives(t *testing.T, text string) []*Life {
 			by[f[0]] = l
 			list = append(list, l)
 		}
-		s := Step{Time: int64(len(l.Steps))}
+		now += 1000
+		s := Step{Time: now}
 		switch f[1] {
 		case "E":
 			l.Ended = true
@@ -40,19 +57,27 @@ func lives(t *testing.T, text string) []*Life {
 			if _, err := fmt.Sscanf(f[2], "%d.%d/%d", &s.Msg.Node, &s.Msg.Life, &s.Msg.Seq); err != nil {
 				t.Fatal(line, err)
 			}
+		case "y":
+			s.Kind = LifeSynced
+		case "L":
+			s.Kind = LifeLeaving
+		case "w":
+			ms, _ := strconv.ParseInt(f[2], 10, 64)
+			now += ms * 1000
+			continue
 		default:
-			s.Kind = LifeTransitional
-			if f[1] == "r" {
-				s.Kind = LifeRegular
-			}
+			kinds := map[string]StepKind{"t": LifeTransitional, "r": LifeRegular, "q": LifeQuorum, "Q": LifeQuorum, "n": LifeNodeList, "v": LifeVisit}
+			s.Kind, s.Quorate = kinds[f[1]], f[1] == "Q"
 			if _, err := fmt.Sscanf(f[2], "%d.%d", &s.Ring.Node, &s.Ring.Seq); err != nil {
 				t.Fatal(line, err)
 			}
-			if f[3] != "-" {
-				for w := range strings.SplitSeq(f[3], ",") {
-					n, _ := strconv.ParseUint(w, 10, 32)
-					s.Nodes = append(s.Nodes, uint32(n))
-				}
+			if f[1] == "v" {
+				s.Frames, _ = strconv.Atoi(f[3])
+				break
+			}
+			s.Nodes = nodes(f[3])
+			if f[1] == "n" {
+				s.Joined, s.Left = nodes(f[4]), nodes(f[5])
 			}
 		}
 		l.Steps = append(l.Steps, s)
@@ -148,6 +173,48 @@ func TestCheckLives(t *testing.T) {
 			2.1 t 1.12 2
 			1.1 r 1.12 1,2
 			2.1 r 1.12 1,2`, Transitional},
+		{"a gap before the transitional configuration", two + `
+			1.1 S 1
+			2.1 S 1
+			2.1 D 1.1/1
+			2.1 D 2.1/1
+			1.1 D 2.1/1
+			1.1 t 1.8 1
+			1.1 r 1.8 1
+			2.1 t 2.8 2
+			2.1 r 2.8 2`, NoGap},
+		{"behind a gap, from who does not come along", two + `
+			1.1 S 1
+			2.1 S 1
+			2.1 D 1.1/1
+			2.1 D 2.1/1
+			1.1 t 1.8 1
+			1.1 D 1.1/1
+			1.1 D 2.1/1
+			1.1 r 1.8 1
+			2.1 t 2.8 2
+			2.1 r 2.8 2`, NoGap},
+		{"the answer before the question", two + `
+			1.1 S 1
+			2.1 D 1.1/1
+			2.1 S 1
+			2.1 E
+			1.1 D 2.1/1
+			1.1 D 1.1/1`, Causal},
+		{"the answer without the question", `
+			1.1 t 1.4 -
+			1.1 r 1.4 1,2,3
+			2.1 t 1.4 -
+			2.1 r 1.4 1,2,3
+			3.1 t 1.4 -
+			3.1 r 1.4 1,2,3
+			1.1 S 1
+			2.1 D 1.1/1
+			2.1 S 1
+			2.1 D 2.1/1
+			3.1 D 2.1/1
+			1.1 E
+			3.1 E`, Causal},
 		{"one id, two rings", two + "3.1 t 1.4 -\n3.1 r 1.4 3", RingIdentity},
 		{"an id again in the next life", "1.1 t 1.4 -\n1.1 r 1.4 1\n1.1 E\n1.2 t 1.4 -\n1.2 r 1.4 1", RingIdentity},
 		{"ring goes back", two + "1.1 t 1.3 1\n1.1 r 1.3 1", RingIdentity},

@@ -274,6 +274,52 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// Of a contradiction the shortest form is shown: three processes in a cycle, each with two deliveries, however much lies
+// between and around.
+func TestShortestContradiction(t *testing.T) {
+	lines := `
+		a V a,b,c,d +a
+		b V a,b,c,d +b
+		c V a,b,c,d +c
+		d V a,b,c,d +d
+		a S 1
+		b S 1
+		b S 2
+		c S 1
+		d S 1
+		d S 2
+		d S 3
+		a D a1
+		a D d1
+		a D b1
+		b D d1
+		b D b1
+		b D b2
+		b D d2
+		b D c1
+		c D c1
+		c D d3
+		c D a1
+		d D d1
+		d D d2
+		d D d3`
+	for _, v := range Check(script(t, lines), Options{}) {
+		if v.Property != AgreedOrder {
+			continue
+		}
+		if len(v.Events) != 6 {
+			t.Errorf("%v", v)
+		}
+		for i := 0; i < len(v.Events); i += 2 {
+			if v.Events[i][0] != v.Events[i+1][0] {
+				t.Errorf("two deliveries of different processes: %v", v)
+			}
+		}
+		return
+	}
+	t.Fatal("the cycle is not seen")
+}
+
 // A C receiver drops whole messages behind the rest of one it cannot complete.
 func TestCReceivers(t *testing.T) {
 	lines := two + `

@@ -109,11 +109,7 @@ func (c *checker) agreedOrder() {
 	if c.count[AgreedOrder] > before {
 		return
 	}
-	n := len(cycle)
-	if n > 6 {
-		cycle = append(cycle[:6], "...")
-	}
-	c.fail(AgreedOrder, cycle, "no single order agrees with all deliveries: a cycle of %d messages", n)
+	c.fail(AgreedOrder, cycle, "no single order agrees with all deliveries: a cycle through %d processes", len(cycle)/2)
 }
 
 // pairOrder: what both deliver, q delivers in p's order.
@@ -136,7 +132,7 @@ func (c *checker) pairOrder(p, q *track) {
 }
 
 // cycle orders all messages topologically. What is left over is on a cycle or
-// behind one; the deliveries of one cycle are returned.
+// behind one; a shortest cycle is returned.
 func (c *checker) cycle() []string {
 	index := map[MsgID]int{}
 	var succ [][]int
@@ -183,49 +179,11 @@ func (c *checker) cycle() []string {
 	if done == len(succ) {
 		return nil
 	}
-	// Walk backwards is not stored; forwards among the rest must close.
-	start := -1
+	var rest []MsgID
 	for k, d := range degree {
 		if d > 0 {
-			start = k
-			break
+			rest = append(rest, where[k].t.Events[where[k].i].Msg)
 		}
 	}
-	seen := map[int]int{}
-	var path []int
-	for k := start; ; {
-		if at, ok := seen[k]; ok {
-			path = path[at:]
-			break
-		}
-		seen[k] = len(path)
-		path = append(path, k)
-		next := -1
-		for _, n := range succ[k] {
-			if degree[n] > 0 {
-				next = n
-				break
-			}
-		}
-		if next < 0 {
-			// A node behind the cycle, not on it: begin at another one.
-			degree[k] = 0
-			path, seen = nil, map[int]int{}
-			for j, d := range degree {
-				if d > 0 {
-					next = j
-					break
-				}
-			}
-			if next < 0 {
-				break
-			}
-		}
-		k = next
-	}
-	ev := make([]string, 0, len(path))
-	for _, k := range path {
-		ev = append(ev, at(where[k].t, where[k].i))
-	}
-	return ev
+	return c.shortestCycle(rest)
 }
