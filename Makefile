@@ -44,7 +44,7 @@ include libcorosync-go/shim/libs.mk
 export CGO_ENABLED ?= 0
 export SEEDS SEED FIRST LOG
 
-.PHONY: all build test race fuzz sim chaos netns interop bench lint pkgconfig install demo package clean help
+.PHONY: all build test race fuzz sim sim-mutants chaos netns interop bench lint pkgconfig install demo package clean help
 
 all: build
 
@@ -75,6 +75,9 @@ sim: ## simulated clusters: SEEDS=n of them from FIRST on, or with its log SEED=
 
 chaos: ## faults of all kinds on real rings of ours, the C daemon and both: DURATION=1h of them in all, SEED=x to repeat a ring
 	COROSYNC_CHAOS=$(DURATION) COROSYNC_CHAOS_SEED=$(SEED) $(GO) test -count=1 -timeout 0 -v -run 'TestChaos$$' ./tests/netns
+
+sim-mutants: ## deliberately broken daemons, each of which the simulation must find out; names any that survives (MUTANTS=name,name: only those)
+	MUTANTS="$(or $(MUTANTS),all)" $(GO) test -count=1 -timeout 0 -v -run 'TestMutants$$|TestCodeMutants$$' ./tests/sim
 
 netns: ## real daemons in network namespaces (root or user namespaces)
 	$(GO) run ./tests/runtests ./tests/netns
@@ -145,4 +148,4 @@ clean: ## remove build/ and dist/
 	rm -rf $(BUILDDIR) dist
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

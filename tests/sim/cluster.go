@@ -54,10 +54,12 @@ type Cluster struct {
 
 	histories    map[string][]*history.Process
 	lives        []*history.Life
+	mappers      []*mapper
 	incarnations uint64
 
 	// final says that the faults have ended; whole, that all nodes are one ring.
 	final, whole bool
+	healed       clock.Instant
 	// complete says that every client is a member and knows of all others.
 	complete bool
 	armed    []*trap
@@ -284,6 +286,7 @@ func (c *Cluster) spyStep() {
 // Heal ends all faults and starts what does not run.
 func (c *Cluster) Heal() {
 	c.log(nil, "heal", "")
+	c.healed = c.world.Now()
 	c.final = true
 	c.armed = nil
 	c.net.SetConditions(c.Plan.Calm)
@@ -468,6 +471,7 @@ func (c *Cluster) Judge() *Result {
 	for _, v := range history.CheckLives(c.lives, history.Options{Settled: settled, Forgetful: c.Plan.OldDisk}) {
 		c.violate(string(v.Property), "rings: %v", v)
 	}
+	c.judgeLives()
 	return &Result{
 		Seed: c.Seed, Plan: c.Plan, Hash: c.hash, Simulated: c.world.Now().Sub(c.begin), Faults: c.faults, Sent: c.sent,
 		Delivered: c.delivered, Rings: c.configurations, Healing: c.healing, Bound: c.bound(), Violations: c.violations, Excused: c.excused,

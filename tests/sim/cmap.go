@@ -1,11 +1,15 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
+	"strings"
 
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
+	"github.com/corosync-go/corosync/tests/history"
 )
 
 // mapper is a client that changes a key of the configuration map, follows it, and reads it again. It knows what it must be
@@ -18,16 +22,21 @@ type mapper struct {
 	await []mapAnswer
 	told  []mapChange
 	seen  int
+	ops   []history.MapOp
 }
 
 // mapAnswer is the answer that a request must have: that of a get with its value, otherwise only success.
 type mapAnswer struct {
 	get   bool
 	value uint64
+	op    history.MapOp
 }
 
 // mapChange is an event that must come; 0 is no value.
 type mapChange struct{ from, to uint64 }
+
+// memberKeys begin the keys that the daemon keeps of the members.
+const memberKeys = "runtime.members."
 
 var mapKey = []byte("sim.counter")
 
@@ -39,9 +48,14 @@ func (p *proc) useMap() {
 		return
 	}
 	p.mapper = m
-	m.ask(mapAnswer{}, ipcmsg.CmapTrackAddRequest{
-		Key: mapKey, Instance: 7, TrackType: ipcmsg.CmapTrackAdd | ipcmsg.CmapTrackModify | ipcmsg.CmapTrackDelete,
+	const all = ipcmsg.CmapTrackAdd | ipcmsg.CmapTrackModify | ipcmsg.CmapTrackDelete
+	m.ask(mapAnswer{op: history.MapOp{Kind: history.MapTrack, Instance: 7}}, ipcmsg.CmapTrackAddRequest{
+		Key: mapKey, Instance: 7, TrackType: all,
 	}.Append(nil))
+	m.ask(mapAnswer{op: history.MapOp{Kind: history.MapTrack, Instance: 8}}, ipcmsg.CmapTrackAddRequest{
+		Key: []byte(memberKeys), Instance: 8, TrackType: all | ipcmsg.CmapTrackPrefix,
+	}.Append(nil))
+	p.c.mappers = append(p.c.mappers, m)
 	p.c.world.Do(p.c.exp(p.c.Plan.ClientStep), m.step)
 }
 
@@ -62,14 +76,15 @@ func (m *mapper) step() {
 	switch x := c.rnd.IntN(8); {
 	case x == 0 && m.last != 0:
 		m.change(0)
-		m.ask(mapAnswer{}, ipcmsg.CmapKeyRequest{ID: ipcmsg.CmapReqDelete, Key: mapKey}.Append(nil))
+		m.ask(mapAnswer{op: history.MapOp{Kind: history.MapDelete}}, ipcmsg.CmapKeyRequest{ID: ipcmsg.CmapReqDelete, Key: mapKey}.Append(nil))
 	case x < 3 && m.last != 0:
-		m.ask(mapAnswer{true, m.last}, ipcmsg.CmapGetRequest{Key: mapKey, ValueLen: 8}.Append(nil))
+		m.ask(mapAnswer{get: true, value: m.last, op: history.MapOp{Kind: history.MapGet}}, ipcmsg.CmapGetRequest{Key: mapKey, ValueLen: 8}.Append(nil))
 	default:
 		m.next++
 		m.change(m.next)
-		m.ask(mapAnswer{}, ipcmsg.CmapSetRequest{
-			Key: mapKey, Type: ipcmsg.CmapUint64, Value: binary.NativeEndian.AppendUint64(nil, m.next),
+		value := binary.NativeEndian.AppendUint64(nil, m.next)
+		m.ask(mapAnswer{op: history.MapOp{Kind: history.MapSet, Value: value}}, ipcmsg.CmapSetRequest{
+			Key: mapKey, Type: ipcmsg.CmapUint64, Value: value,
 		}.Append(nil))
 	}
 }
@@ -88,16 +103,46 @@ func (m *mapper) reply(msg []byte) {
 	a := m.await[0]
 	m.await = m.await[1:]
 	if !a.get {
+		m.record(a.op)
 		return
 	}
 	r, err := ipcmsg.ParseCmapGetResponse(msg)
 	if err != nil || mapValue(r.Value) != a.value {
 		m.p.c.violate("cmap", "%v: the value is %d, not %d (%v)", m.p.h, mapValue(r.Value), a.value, err)
 	}
+	a.op.Value = bytes.Clone(r.Value)
+	m.record(a.op)
+}
+
+// record writes down an operation; without another it is on the client's key.
+func (m *mapper) record(o history.MapOp) {
+	o.Time = m.p.c.micros(m.p.c.world.Now())
+	if o.Key == "" && o.Instance != 8 {
+		o.Key = string(mapKey)
+	}
+	if o.Instance != 8 {
+		m.ops = append(m.ops, o)
+	}
+}
+
+// member takes the change of a key of a member.
+func (m *mapper) member(key string, value []byte) {
+	id := 0
+	if n, err := fmt.Sscanf(key, memberKeys+"%d.status", &id); n == 1 && err == nil && strings.HasSuffix(key, ".status") && m.p.spy != nil {
+		joined := strings.TrimRight(string(value), "\x00") == "joined"
+		m.p.spy.record(history.Step{Kind: history.LifeStatus, Nodes: []uint32{uint32(id)}, Quorate: joined})
+	}
 }
 
 func (m *mapper) event(msg []byte) {
 	e, err := ipcmsg.ParseCmapNotifyEvent(msg)
+	if err == nil && e.Instance == 8 {
+		m.member(string(e.Key), e.New.Data)
+		return
+	}
+	if err == nil {
+		m.record(history.MapOp{Kind: history.MapTold, Instance: e.Instance, Key: string(e.Key), Old: data(e.Old.Data), Value: data(e.New.Data)})
+	}
 	switch got := (mapChange{mapValue(e.Old.Data), mapValue(e.New.Data)}); {
 	case err != nil || string(e.Key) != string(mapKey) || e.Instance != 7:
 		m.p.c.violate("cmap", "%v: event for %q, instance %d: %v", m.p.h, e.Key, e.Instance, err)
@@ -108,6 +153,14 @@ func (m *mapper) event(msg []byte) {
 		m.seen++
 		m.p.c.mix(got.from, got.to)
 	}
+}
+
+// data is a copy of a value; nil if there is none.
+func data(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return bytes.Clone(b)
 }
 
 func mapValue(b []byte) uint64 {

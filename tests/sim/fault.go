@@ -10,6 +10,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/totem/wire"
 	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
+	"github.com/corosync-go/corosync/tests/history"
 )
 
 // Fault is something that happens once in a run. Which fields mean something depends on the kind; see kinds.
@@ -408,6 +409,9 @@ func (c *Cluster) askReload(h *host, broken bool) {
 func (c *Cluster) leave(h *host, f *Fault) func() {
 	if p := h.proc; p != nil && !p.stopping {
 		p.stopping = true
+		if p.spy != nil && p.spy.life != nil {
+			p.spy.record(history.Step{Kind: history.LifeLeaving})
+		}
 		p.loop.Input(func() { p.node.Shutdown("simulation") })
 	}
 	return func() { h.rebootWith(f) }

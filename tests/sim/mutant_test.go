@@ -165,10 +165,12 @@ func TestMutants(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many runs")
 	}
+	defer func(v bool) { invariants = v }(invariants)
+	invariants = false
 	for _, m := range mutants {
 		t.Run(strings.ReplaceAll(m.name, " ", "_"), func(t *testing.T) {
 			for seed := uint64(1); seed <= m.seeds; seed++ {
-				if property := runMutant(seed, m.make()); property != "" {
+				if property := runMutant(seed, m.make(), nil); property != "" {
 					t.Logf("found by seed %d: %s", seed, property)
 					return
 				}
@@ -178,14 +180,8 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// runMutant makes a run with a mutant and returns the first property that it breaks. Plans are those of the seed, with
-// faults in each.
-func runMutant(seed uint64, m *Mutant) (property string) {
-	defer func() {
-		if r := recover(); r != nil {
-			property = fmt.Sprint("invariant: ", r)
-		}
-	}()
+// mutantPlan is the plan of a seed with faults in it.
+func mutantPlan(seed uint64) Plan {
 	p := NewPlan(seed)
 	if p.Nodes < 2 {
 		p = NewPlan(seed + 1000)
@@ -196,6 +192,20 @@ func runMutant(seed uint64, m *Mutant) (property string) {
 		p.Faults[k] = 1 + r.Float64()
 	}
 	p.Rough.Loss = max(p.Rough.Loss, 0.02)
+	return p
+}
+
+// runMutant makes a run with a mutant and returns the first property that it breaks.
+func runMutant(seed uint64, m *Mutant, change func(*Plan)) (property string) {
+	defer func() {
+		if r := recover(); r != nil {
+			property = fmt.Sprint("invariant: ", r)
+		}
+	}()
+	p := mutantPlan(seed)
+	if change != nil {
+		change(&p)
+	}
 	c := New(seed, p, Options{LogLevel: -1, Mutant: m})
 	c.Start()
 	c.Clients()

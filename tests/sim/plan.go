@@ -61,7 +61,10 @@ type Plan struct {
 	StartSeq                   uint32
 	StoredSeq                  uint64
 	WaitForAll, AutoTieBreaker bool
-	CancelHold                 bool
+	TwoNode                    bool
+	// LastManStandingMs is the window of last_man_standing. Expected is expected_votes, with allow_downscale.
+	LastManStandingMs, Expected int
+	CancelHold                  bool
 	// OldDisk lets nodes come back without their ring id, or with an old one.
 	OldDisk                 bool
 	WindowSize, MaxMessages int
@@ -154,6 +157,7 @@ func NewPlan(seed uint64) Plan {
 	if r.IntN(4) == 0 {
 		p.Buggify = pick(r, 0.002, 0.01, 0.05, 0.2)
 	}
+	p.drawQuorum(r)
 	return p
 }
 
@@ -274,6 +278,7 @@ func (p *Plan) conf(id totem.NodeID) string {
 	if p.AutoTieBreaker {
 		b.WriteString("  auto_tie_breaker: 1\n")
 	}
+	p.quorumConf(&b)
 	b.WriteString("}\nnodelist {\n")
 	for i := range p.Nodes {
 		fmt.Fprintf(&b, "  node {\n    ring0_addr: %v\n    name: node%d\n    nodeid: %d\n  }\n", addrOf(totem.NodeID(i+1)), i+1, i+1)

@@ -79,6 +79,9 @@ type proc struct {
 	retry  bool // connections that wait for flow control are looked at when the turn ends
 }
 
+// invariants makes the protocol machines verify theirs after each input. Mutants are to be found by what the histories show.
+var invariants = true
+
 // died ends the goroutine's way through a process that has just died, at whatever depth it is.
 type died struct{ p *proc }
 
@@ -144,7 +147,7 @@ func (h *host) boot() {
 		Rand: rand.New(rand.NewSource(c.rnd.Int64())), Store: disk{h},
 		Barrier: barrier{h}, Sampler: idle{}, Platform: wdNone{},
 		Offload:   func(work, then func()) { work(); p.loop.Next(then) },
-		Endpoints: p, Wall: c.wall, Check: true, StartSeq: c.Plan.StartSeq,
+		Endpoints: p, Wall: c.wall, Check: invariants, StartSeq: c.Plan.StartSeq,
 		OnReady: func() { p.loop.Next(p.ready) },
 		CRules:  h.cRules, Buggify: c.buggify(),
 		Exit: p.exit,
@@ -241,6 +244,11 @@ func (w card) Send(batch []transport.Packet) {
 			changed = append(changed, m.Send(w.p, k)...)
 		}
 		batch = changed
+	}
+	if w.p.spy != nil {
+		for _, k := range batch {
+			w.p.spy.count(k.Frame)
+		}
 	}
 	if w.p.h.foreign {
 		for i := range batch {

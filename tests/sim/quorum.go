@@ -7,6 +7,7 @@ import (
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
+	"github.com/corosync-go/corosync/tests/history"
 )
 
 // watcher is a client of the quorum service: one runs on each node from the moment it admits clients.
@@ -38,37 +39,35 @@ func (w *watcher) reply(msg []byte) {
 
 func (w *watcher) event(msg []byte) {
 	h, err := ipcmsg.ParseResponseHeader(msg)
-	if err != nil || h.ID != ipcmsg.QuorumEventV1Quorum {
-		return
+	switch {
+	case err != nil:
+	case h.ID == ipcmsg.QuorumEventV1Quorum:
+		var e ipcmsg.QuorumV1QuorumEvent
+		if e, err = ipcmsg.ParseQuorumV1QuorumEvent(msg); err == nil {
+			slices.Sort(e.View)
+			w.last, w.seen, w.at = e, true, w.p.c.world.Now()
+			w.p.c.log(w.p.h, "quorum", "%v %d.%x %v", e.Quorate, e.RingID.NodeID, e.RingID.Seq, e.View)
+			w.record(history.Step{Kind: history.LifeQuorum, Ring: ringOf(e.RingID), Nodes: e.View, Quorate: e.Quorate})
+		}
+	case h.ID == ipcmsg.QuorumEventV1NodeList:
+		var e ipcmsg.QuorumV1NodeListEvent
+		if e, err = ipcmsg.ParseQuorumV1NodeListEvent(msg); err == nil {
+			slices.Sort(e.Members)
+			w.p.c.log(w.p.h, "nodelist", "%d.%x %v joined %v left %v", e.RingID.NodeID, e.RingID.Seq, e.Members, e.Joined, e.Left)
+			w.record(history.Step{Kind: history.LifeNodeList, Ring: ringOf(e.RingID), Nodes: e.Members, Joined: e.Joined, Left: e.Left})
+		}
 	}
-	e, err := ipcmsg.ParseQuorumV1QuorumEvent(msg)
 	if err != nil {
 		w.p.c.violate("ipc", "%v: quorum event: %v", w.p.h, err)
-		return
 	}
-	slices.Sort(e.View)
-	w.last, w.seen, w.at = e, true, w.p.c.world.Now()
-	w.p.c.log(w.p.h, "quorum", "%v %d.%x %v", e.Quorate, e.RingID.NodeID, e.RingID.Seq, e.View)
-	w.p.c.judgeQuorum(w)
+}
+
+func ringOf(r ipcmsg.RingID) history.RingID { return history.RingID{Node: r.NodeID, Seq: r.Seq} }
+
+func (w *watcher) record(s history.Step) {
+	if w.p.spy != nil && w.p.spy.life != nil {
+		w.p.spy.record(s)
+	}
 }
 
 func (w *watcher) closed(string) { w.p.watcher = nil }
-
-// judgeQuorum compares what a node says to the arithmetic of votes: each node has one, all nodes are expected.
-//
-// The tie breaker follows 3.1: half of the votes are enough with the lowest node of the last membership that had a majority.
-// That is no fixed node. When {3 4 5} of six lose 5, the rest holds its own lowest node, and when 5 then comes to {1 2},
-// these hold theirs: 3.1 has two quorate partitions there, and so have we, for nodes of both kinds must agree. What a node
-// takes for that membership it need not have told anybody, so that only the number of votes is looked at.
-func (c *Cluster) judgeQuorum(w *watcher) {
-	n, v := len(c.hosts), len(w.last.View)
-	if !slices.Contains(w.last.View, uint32(w.p.h.id)) {
-		c.violate("quorum", "%v: the view %v does not hold the node itself", w.p.h, w.last.View)
-		return
-	}
-	majority := 2*v > n
-	tie := 2*v == n && c.Plan.AutoTieBreaker
-	if w.last.Quorate && !majority && !tie {
-		c.violate("quorum", "%v: quorate with %v of %d nodes", w.p.h, w.last.View, n)
-	}
-}

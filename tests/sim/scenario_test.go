@@ -200,6 +200,59 @@ func TestPartitionHealsInsideConsensus(t *testing.T) {
 	})
 }
 
+// Guards who is declared failed: of a ring that loses one node, the others stay together.
+func TestOnlyTheDeadLeave(t *testing.T) {
+	scenario(t, quiet(5), func(c *Cluster) {
+		for _, h := range c.hosts {
+			before := c.configurations
+			h.proc.kill("kill")
+			c.run(4 * time.Second)
+			if n := c.configurations - before; n != 4 {
+				t.Errorf("%v has died, and the other four have installed %d configurations: %s", h, n, c.states())
+			}
+			h.reboot()
+			if !c.runUntil(c.Plan.Bound(), c.formed) {
+				t.Fatalf("%v does not come back: %s", h, c.states())
+			}
+		}
+	})
+}
+
+// Guards the merge of rings that are never idle, so that no MERGE_DETECT is sent: their messages tell of them.
+func TestBusyRingsMerge(t *testing.T) {
+	p := quiet(4)
+	p.SpyEvery = time.Millisecond
+	scenario(t, p, func(c *Cluster) {
+		c.net.Partition([]totem.NodeID{1, 4}, []totem.NodeID{2, 3})
+		c.run(5 * time.Second)
+		c.net.Join()
+		if !c.runUntil(time.Second, c.formed) {
+			t.Errorf("two busy rings do not find each other: %s", c.states())
+		}
+	})
+}
+
+// Guards the leave of a node: the others go on without waiting for its token.
+func TestLeaveIsHeard(t *testing.T) {
+	p := quiet(4)
+	scenario(t, p, func(c *Cluster) {
+		for _, h := range c.hosts {
+			c.leave(h, &Fault{})
+			left := func() bool {
+				o := c.hosts[h.id%4].proc
+				return len(o.spy.nodes) == 3 && !o.node.Router().Syncing()
+			}
+			if limit := time.Duration(p.TokenMs[0]) * time.Millisecond / 2; !c.runUntil(limit, left) {
+				t.Errorf("%v has left, and %v later: %s", h, limit, c.states())
+			}
+			h.reboot()
+			if !c.runUntil(p.Bound(), c.formed) {
+				t.Fatalf("%v does not come back: %s", h, c.states())
+			}
+		}
+	})
+}
+
 // Guards the merge of rings in which nobody says anything: only their representatives make them known.
 func TestSilentRingsMerge(t *testing.T) {
 	p := quiet(4)

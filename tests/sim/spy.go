@@ -1,12 +1,14 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"time"
 
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/daemon/totem/wire"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 	"github.com/corosync-go/corosync/tests/history"
 )
@@ -23,6 +25,9 @@ type spy struct {
 	life  *history.Life
 	ring  totem.RingID
 	nodes []totem.NodeID
+	visit visit
+	mcast wire.Mcast
+	token wire.Token
 }
 
 // Info describes the service.
@@ -53,13 +58,26 @@ func (s *spy) LibInit(service.Conn) error { return nil }
 // LibExit is never called.
 func (s *spy) LibExit(service.Conn) {}
 
-const spySize = ipcmsg.RequestHeaderSize + 24
+// A message is the header and three numbers, and every eighth has a tail that makes it longer than a frame: during a
+// synchronisation only services send, and theirs are short.
+const (
+	spySize = ipcmsg.RequestHeaderSize + 24
+	spyTail = 5000
+)
+
+func sizeOf(seq uint64) int {
+	if seq%8 == 7 {
+		return spySize + spyTail
+	}
+	return spySize
+}
 
 // send multicasts one message, if there is room.
 func (s *spy) send() {
-	msg := make([]byte, spySize)
+	msg := make([]byte, sizeOf(s.sent+1))
 	binary.NativeEndian.PutUint32(msg, uint32(ipcmsg.MakeExecID(uint16(spyService), 0)))
-	binary.NativeEndian.PutUint32(msg[8:], spySize)
+	binary.NativeEndian.PutUint32(msg[8:], uint32(len(msg)))
+	copy(msg[spySize:], body(uint64(s.life.Node)+s.life.Number, s.sent+1, len(msg)-spySize))
 	binary.NativeEndian.PutUint64(msg[16:], uint64(s.p.h.id))
 	binary.NativeEndian.PutUint64(msg[24:], s.life.Number)
 	binary.NativeEndian.PutUint64(msg[32:], s.sent+1)
@@ -70,7 +88,7 @@ func (s *spy) send() {
 }
 
 func (s *spy) deliver(from totem.NodeID, msg []byte, _ bool) {
-	if len(msg) != spySize {
+	if len(msg) < spySize {
 		s.p.c.violate("integrity", "%v: a message of the simulation has %d bytes", s.p.h, len(msg))
 		return
 	}
@@ -78,11 +96,54 @@ func (s *spy) deliver(from totem.NodeID, msg []byte, _ bool) {
 		Node: uint32(binary.NativeEndian.Uint64(msg[16:])), Life: binary.NativeEndian.Uint64(msg[24:]),
 		Seq: binary.NativeEndian.Uint64(msg[32:]),
 	}
+	if !bytes.Equal(msg[spySize:], body(uint64(m.Node)+m.Life, m.Seq, sizeOf(m.Seq)-spySize)) {
+		s.p.c.violate("integrity", "%v: message %d of node %d is damaged: %d bytes", s.p.h, m.Seq, m.Node, len(msg))
+	}
 	if m.Node != uint32(from) {
 		s.p.c.violate("integrity", "%v: a message of node %d comes from node %d", s.p.h, m.Node, from)
 	}
 	s.record(history.Step{Kind: history.LifeDeliver, Msg: m})
 	s.p.c.delivered++
+}
+
+// SyncComplete records the end of a synchronisation.
+func (s *spy) SyncComplete() { s.record(history.Step{Kind: history.LifeSynced}) }
+
+// visit counts the frames that the node multicasts, and records them when the token leaves.
+type visit struct {
+	ring   totem.RingID
+	frames int
+	last   int // as recorded last, of ring
+}
+
+func (s *spy) count(frame []byte) {
+	h, err := wire.ParseHeader(frame)
+	if err != nil {
+		return
+	}
+	v := &s.visit
+	switch h.Type {
+	case wire.TypeMcast:
+		if m := &s.mcast; m.Parse(frame) == nil {
+			v.enter(m.Ring)
+			v.frames++
+		}
+	case wire.TypeToken:
+		if t := &s.token; t.Parse(frame) == nil {
+			v.enter(t.Ring)
+			if v.frames != v.last {
+				s.record(history.Step{Kind: history.LifeVisit, Ring: history.RingID{Node: uint32(v.ring.Rep), Seq: v.ring.Seq}, Frames: v.frames})
+				v.last = v.frames
+			}
+			v.frames = 0
+		}
+	}
+}
+
+func (v *visit) enter(ring totem.RingID) {
+	if v.ring != ring {
+		*v = visit{ring: ring}
+	}
 }
 
 func (s *spy) record(x history.Step) {
