@@ -180,6 +180,9 @@ func (c *quorumChecker) enter(v *voter, i int) {
 	p := c.pools[s.Ring]
 	if p == nil {
 		p = &pool{all: len(s.Nodes) == c.rules.Nodes, expected: c.rules.Nodes}
+		if c.rules.Expected > 0 {
+			p.all = len(s.Nodes) >= c.rules.Expected
+		}
 		c.pools[s.Ring] = p
 	}
 	for _, r := range v.since {
