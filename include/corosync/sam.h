@@ -103,10 +103,11 @@ cs_error_t sam_hc_send(void);
 /**
  * Lets the library ask the process instead of waiting for sam_hc_send.
  *
- * @param cb Called in a thread of its own, a few times per interval; NULL goes
- *   back to sam_hc_send.
+ * @param cb Called in a thread of its own, once per interval; NULL goes back to
+ *   sam_hc_send.
  * @retval CS_ERR_BAD_HANDLE The process is not registered, or checking has begun.
- * @retval CS_ERR_INVALID_PARAM The interval of sam_initialize is 0.
+ * @retval CS_ERR_INVALID_PARAM The interval of sam_initialize is 0, or cb is NULL
+ *   and none was registered before.
  * @retval CS_ERR_LIBRARY A pipe or a thread could not be made.
  */
 cs_error_t sam_hc_callback_register(sam_hc_callback_t cb);

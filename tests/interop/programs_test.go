@@ -37,7 +37,8 @@ var ownPrograms = []struct {
 	{shell: "$P/cpghum -r 1 -p 2 -d 2 -W 1000000 -a -q -m 0"},
 	// These never end: they pass if they still run when their time is over.
 	{shell: "timeout -s KILL 4 $P/cpgverify >/dev/null; test $? = 137"},
-	{shell: "timeout -s KILL 4 $P/stress_cpgzc >/dev/null; test $? = 137"},
+	// This one comes to its end where buffers are only memory of the process.
+	{shell: "timeout -s KILL 4 $P/stress_cpgzc >/dev/null; test $? = 137 -o $? = 0"},
 	{shell: "timeout -s KILL 4 $P/cpgbound >/dev/null; test $? = 137"},
 	{shell: "timeout -s KILL 4 $P/stress_cpgcontext >/dev/null; test $? = 137"},
 	{shell: "timeout -s TERM 2 stdbuf -oL $P/testquorum", text: true},
