@@ -1,0 +1,2 @@
+#define STEP cmap_dec
+#include "cmap_step.h"

@@ -1,0 +1,2 @@
+#define STEP cmap_inc
+#include "cmap_step.h"

@@ -1,0 +1,122 @@
+#include "api_cpg.h"
+
+static void use(HANDLE h)
+{
+	R(cpg_dispatch(h, CS_DISPATCH_ONE_NONBLOCKING));
+	R(cpg_dispatch(h, CS_DISPATCH_ALL));
+}
+
+static cpg_handle_t threads_handle;
+static int counted;
+static int result[3];
+
+static void count(cpg_handle_t h UNUSED, const struct cpg_name *g UNUSED, uint32_t node UNUSED, uint32_t pid UNUSED, void *msg UNUSED,
+		  size_t len UNUSED)
+{
+	__atomic_add_fetch(&counted, 1, __ATOMIC_SEQ_CST);
+}
+
+static int stop;
+
+/* Threads do not wait in dispatch: the C library never wakes them when another finalizes the handle. */
+static void *worker(void *arg)
+{
+	int *rc = arg;
+
+	do {
+		*rc = cpg_dispatch(threads_handle, CS_DISPATCH_ONE_NONBLOCKING);
+		if (*rc == CS_ERR_TRY_AGAIN)
+			nap(1);
+	} while (*rc == CS_OK || (*rc == CS_ERR_TRY_AGAIN && !__atomic_load_n(&stop, __ATOMIC_SEQ_CST)));
+	return NULL;
+}
+
+/* Several threads in one dispatch; each event is handled once. */
+static void threads(int number)
+{
+	cpg_callbacks_t c = {.cpg_deliver_fn = count};
+	struct cpg_name g = group("api.threads");
+	pthread_attr_t attr;
+	pthread_t t[3];
+	int i;
+
+	counted = stop = 0;
+	MUST(cpg_initialize(&threads_handle, &c));
+	MUST(cpg_join(threads_handle, &g));
+	MUST(cpg_dispatch(threads_handle, CS_DISPATCH_ONE));
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 4 << 20);
+	for (i = 0; i < number; i++)
+		pthread_create(&t[i], &attr, worker, &result[i]);
+	for (i = 0; i < 200; i++)
+		MUST(send_text(threads_handle, "of many"));
+	for (i = 0; i < 5000 && __atomic_load_n(&counted, __ATOMIC_SEQ_CST) < 200; i++)
+		nap(1);
+	printf("%d threads: %d events\n", number, counted);
+	/* The last one has the handle taken away. */
+	__atomic_store_n(&stop, number > 1, __ATOMIC_SEQ_CST);
+	if (number == 1)
+		R(cpg_finalize(threads_handle));
+	for (i = 0; i < number; i++) {
+		pthread_join(t[i], NULL);
+		printf("thread: %s\n", name_of(result[i]));
+	}
+	R(cpg_finalize(threads_handle));
+}
+
+static int more;
+
+/* A callback sends the next message, and dispatches in the dispatch. */
+static void again(cpg_handle_t h, const struct cpg_name *g, uint32_t node, uint32_t pid, void *msg, size_t len)
+{
+	on_deliver(h, g, node, pid, msg, len);
+	if (more-- > 0) {
+		R(send_text(h, "next"));
+		if (more == 1)
+			R(cpg_dispatch(h, CS_DISPATCH_ONE));
+	}
+}
+
+static void live(void)
+{
+	cpg_handle_t h = joined("api.dispatch");
+	cpg_callbacks_t c = {.cpg_deliver_fn = again};
+	struct cpg_name g = group("api.nested");
+	int fd, i;
+
+	MUST(cpg_fd_get(h, &fd));
+	printf("-- nothing queued\n");
+	R(cpg_dispatch(h, CS_DISPATCH_ALL));
+	R(cpg_dispatch(h, CS_DISPATCH_ONE_NONBLOCKING));
+	printf("-- one at a time\n");
+	for (i = 0; i < 3; i++)
+		MUST(send_text(h, i == 0 ? "first" : i == 1 ? "second" : "third"));
+	R(cpg_dispatch(h, CS_DISPATCH_ONE));
+	while (!(readable(fd, 5000) & POLLIN))
+		;
+	R(cpg_dispatch(h, CS_DISPATCH_ONE_NONBLOCKING));
+	R(cpg_dispatch(h, CS_DISPATCH_ONE));
+	R(cpg_dispatch(h, CS_DISPATCH_ONE_NONBLOCKING));
+	printf("-- all\n");
+	for (i = 0; i < 3; i++)
+		MUST(send_text(h, "all"));
+	nap(200); /* all three are there, or the next loop finds them */
+	while (delivered < 6)
+		MUST(cpg_dispatch(h, CS_DISPATCH_ALL));
+	R(cpg_dispatch(h, CS_DISPATCH_ALL));
+	printf("-- from a callback\n");
+	MUST(cpg_finalize(h));
+	MUST(cpg_initialize(&h, &c));
+	MUST(cpg_join(h, &g));
+	MUST(cpg_dispatch(h, CS_DISPATCH_ONE));
+	more = 4;
+	MUST(send_text(h, "start"));
+	R(cpg_dispatch(h, CS_DISPATCH_ONE));
+	R(cpg_dispatch(h, CS_DISPATCH_ONE));
+	R(cpg_dispatch(h, CS_DISPATCH_ONE));
+	R(cpg_dispatch(h, CS_DISPATCH_ONE));
+	R(cpg_finalize(h));
+	printf("-- threads\n");
+	threads(1);
+	threads(3);
+}

@@ -1,0 +1,2 @@
+/* sam_data_getsize */
+#include "sam_data.h"

@@ -1,0 +1,2 @@
+/* sam_data_restore */
+#include "sam_data.h"

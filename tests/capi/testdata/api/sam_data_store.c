@@ -1,0 +1,2 @@
+/* sam_data_store */
+#include "sam_data.h"

@@ -1,0 +1,2 @@
+#define STATE sam_hc_send
+#include "sam_states.h"

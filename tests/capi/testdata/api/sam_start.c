@@ -1,0 +1,2 @@
+#define STATE sam_start
+#include "sam_states.h"

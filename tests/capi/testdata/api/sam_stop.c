@@ -1,0 +1,2 @@
+#define STATE sam_stop
+#include "sam_states.h"
