@@ -320,6 +320,7 @@ func (e *Engine) libIterNext(c service.Conn, req []byte) {
 		res.Error = cserr.Library
 	case it.next >= len(it.entries):
 		res.Error = cserr.NoSections
+		it.next = 0 // 3.1 begins anew with the next request
 	default:
 		p := it.entries[it.next]
 		it.next++
