@@ -169,7 +169,7 @@ cs_error_t corosync_cfg_node_status_get(
  * Makes the daemon of a node end at once.
  *
  * @param nodeid The node.
- * @param reason Text for that node's log, at most 255 bytes; may be NULL.
+ * @param reason Text for that node's log, at most 255 bytes; not NULL.
  * @retval CS_ERR_NOT_EXIST It is not a member.
  * @retval CS_ERR_NAME_TOO_LONG reason is too long.
  * @retval CS_ERR_BAD_HANDLE There is no such handle.

@@ -63,7 +63,7 @@ typedef enum {
 	CMAP_MAP_STATS = 1,	/**< statistics, since 2.99.3 */
 } cmap_map_t;
 
-/** A value in a notification. Where there is none: type 0, len 0, data NULL. */
+/** A value in a notification. Where there is none: type 0, len 0, and data points to nothing of use. */
 struct cmap_notify_value {
 	cmap_value_types_t type;
 	size_t len;		/**< bytes; of a string with its NUL */
@@ -254,7 +254,7 @@ extern cs_error_t cmap_get_double(cmap_handle_t handle, const char *key_name, do
  * @param key_name The key.
  * @param str Takes a copy, which the caller frees with free().
  * @retval CS_ERR_NOT_EXIST There is no such key.
- * @retval CS_ERR_INVALID_PARAM It is no string, or a pointer is NULL.
+ * @retval CS_ERR_INVALID_PARAM It is no string, or key_name is NULL.
  * @retval CS_ERR_NO_MEMORY There is no memory for the copy.
  * @retval CS_ERR_BAD_HANDLE There is no such handle.
  * @retval CS_ERR_LIBRARY The connection is lost.

@@ -92,10 +92,10 @@ static cs_error_t deliver(struct shim *o, struct core_event *e)
 	t = tracker_of(track);
 	new_value.type = (cmap_value_types_t)e->w[2];
 	new_value.len = e->n[0];
-	new_value.data = e->n[0] != 0 ? e->data : NULL;
+	new_value.data = e->data; /* of a value that is not there too: 3.1 gives no NULL */
 	old_value.type = (cmap_value_types_t)e->w[3];
 	old_value.len = e->n[1];
-	old_value.data = e->n[1] != 0 ? e->data + e->n[0] : NULL;
+	old_value.data = e->data + e->n[0];
 	pthread_cleanup_push(put, track);
 	t->notify(o->handle, t->daemon, (int32_t)e->w[1], e->name, new_value, old_value, t->user);
 	pthread_cleanup_pop(1);
