@@ -96,6 +96,7 @@ type voter struct {
 type pool struct {
 	all      bool // of all nodes, or somebody in it may have been quorate
 	expected int  // the least that anybody in it expects
+	stayed   int  // how many in it have stayed with all that are expected; who comes anew expects more, and others believe it
 }
 
 // CheckQuorum judges what the clients of the quorum service on all nodes were told in one run.
@@ -154,10 +155,11 @@ func (c *quorumChecker) enter(v *voter, i int) {
 	if v.ringStep >= 0 && v.watched && v.synced >= 0 && v.inSync != 1 {
 		c.fail(QuorumOnce, []string{v.t.at(v.ringStep), v.t.at(v.synced)}, "%d decisions were told in one synchronisation", v.inSync)
 	}
+	after := v.direct
 	v.direct = v.settled
 	if v.settled {
 		old := v.nodes
-		v.shrunk = v.quorate && len(old) < len(v.previous) && within(old, v.previous)
+		v.shrunk = after && v.quorate && len(old) < len(v.previous) && within(old, v.previous)
 		v.previous = old
 		v.stayed = 0
 		stay := time.Duration(s.Time-v.t.Steps[v.ringStep].Time) * time.Microsecond
@@ -192,6 +194,9 @@ func (c *quorumChecker) enter(v *voter, i int) {
 	// With last_man_standing fewer may be all that are expected.
 	p.all = p.all || v.quorate || c.rules.LastManStanding > 0 && len(s.Nodes) >= v.expected
 	p.expected = min(p.expected, v.expected)
+	if v.stayed > 0 {
+		p.stayed++
+	}
 	v.since = append(v.since, s.Ring)
 	for k, id := range s.Nodes {
 		if 2*(len(s.Nodes)-k) > c.rules.Nodes && !slices.Contains(v.lowest, id) {
@@ -249,7 +254,7 @@ func (c *quorumChecker) quorum(v *voter, i int) {
 			c.fail(Votes, events, "not quorate alone, with two_node")
 		case c.rules.AutoTieBreaker && v.direct && was && 2*have == n && 2*len(v.previous) > n && s.Nodes[0] == v.previous[0] && within(s.Nodes, v.previous):
 			c.fail(TieBreaker, events, "not quorate with half of the votes and the lowest node")
-		case c.rules.LastManStanding > 0 && v.direct && was && v.stayed > 0 && 2*have > v.stayed && within(s.Nodes, v.previous):
+		case c.rules.LastManStanding > 0 && v.direct && was && v.stayed > 0 && p.stayed == have && 2*have > v.stayed && within(s.Nodes, v.previous):
 			c.fail(LastManStanding, events, "not quorate with %d of the %d that had stayed together for the window", have, v.stayed)
 		}
 		v.since = nil

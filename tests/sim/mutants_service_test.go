@@ -50,13 +50,13 @@ var serviceMutants = []codeMutant{
 		{"	e.announce()\n", "	if !MUTANT {\n		e.announce()\n	}\n"}}},
 	{name: "quorum clients see the view before", file: "engine/quorum/engine.go", seeds: 20, edits: []edit{
 		{"	e.view = appendIDs(e.view[:0], q.Members)\n", "	old := append([]uint32(nil), e.view...)\n	e.view = appendIDs(e.view[:0], q.Members)\n	if MUTANT && len(old) > 0 {\n		e.view = old\n	}\n"}}},
-	{name: "the tie breaker is nowhere", file: fileVoteCalc, seeds: 30, slow: true, plan: "breakTies", edits: []edit{
+	{name: "the tie breaker is nowhere", file: fileVoteCalc, seeds: 200, slow: true, plan: "breakTies", edits: []edit{
 		{"		ok := e.holdsLowest()\n", "		ok := e.holdsLowest() && !MUTANT\n"}}},
 	{name: "two_node is forgotten", file: fileVoteCalc, seeds: 30, slow: true, plan: "twoNodes", edits: []edit{
 		{"	if e.twoNode && count <= 2 {", "	if !MUTANT && e.twoNode && count <= 2 {"}}},
 	{name: "two_node does not wait for all", file: "engine/votequorum/config.go", seeds: 30, plan: "twoNodes", edits: []edit{
 		{"		e.waitForAll = e.twoNode\n", "		e.waitForAll = e.twoNode && !MUTANT\n"}}},
-	{name: "last_man_standing never comes", file: fileVoteSync, seeds: 60, slow: true, plan: "lastMen", edits: []edit{
+	{name: "last_man_standing never comes", file: fileVoteSync, seeds: 300, slow: true, plan: "lastMen", edits: []edit{
 		{"	if e.quorate {\n		e.recalculate(true, true)", "	if e.quorate && !MUTANT {\n		e.recalculate(true, true)"}}},
 	{name: "who leaves takes more votes off than allow_downscale lets", file: fileVoteCalc, seeds: 60, slow: true, plan: "downscale", edits: []edit{
 		{"		maxExpected = max(e.evBarrier, maxExpected)\n", "		if !MUTANT {\n			maxExpected = max(e.evBarrier, maxExpected)\n		}\n"}}},

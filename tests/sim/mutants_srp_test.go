@@ -21,7 +21,7 @@ var srpMutants = []codeMutant{
 		{"	m.resendToken()\n	m.startRetransmit()\n", "	if !MUTANT {\n		m.resendToken()\n	}\n	m.startRetransmit()\n"}}},
 	{name: "aru of the token is its last number", file: fileToken, seeds: 20, edits: []edit{
 		{"		t.ARU = m.aru\n", "		t.ARU = m.aru\n		if MUTANT {\n			t.ARU = t.Seq\n		}\n"}}},
-	{name: "aru of the token is not lowered", file: fileToken, seeds: 100, slow: true, edits: []edit{
+	{name: "aru of the token is not lowered", file: fileToken, seeds: 400, slow: true, edits: []edit{
 		{"if m.aru.LT(t.ARU) || t.ARUAddr == m.id", "if !MUTANT && m.aru.LT(t.ARU) || t.ARUAddr == m.id"}}},
 	{name: "duplicate tokens are accepted", file: fileToken, seeds: 20, slow: true, edits: []edit{
 		{"if t.TokenSeq.LTE(m.tokenSeq) {", "if !MUTANT && t.TokenSeq.LTE(m.tokenSeq) {"}}},
