@@ -63,37 +63,19 @@ type Client struct {
 // Dial connects to a service ("cmap", ...) and asks for messages of maxMessage bytes. ctx bounds the handshake. Errors
 // carry an errno: that of connect (ECONNREFUSED: no daemon), or the daemon's answer, see Pending.Refuse.
 func Dial(ctx context.Context, service string, maxMessage int) (*Client, error) {
-	if len(service) > serviceMax {
-		return nil, os.NewSyscallError("connect", unix.EINVAL)
-	}
-	addr, _, err := serviceAddr(service)
+	c, err := Start(service, maxMessage)
 	if err != nil {
-		return nil, os.NewSyscallError("connect", err)
+		return nil, err
 	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	answer, err := c.readAnswer(ctx)
+	if err == nil {
+		err = c.accept(answer)
+	}
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	if fd, err = aboveStandard(fd); err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	c := &Client{fd: fd}
-	if err := c.handshake(ctx, addr, maxMessage); err != nil {
 		c.abort()
 		return nil, err
 	}
 	return c, nil
-}
-
-func (c *Client) handshake(ctx context.Context, addr *address, maxMessage int) error {
-	if err := c.greet(addr, maxMessage); err != nil {
-		return err
-	}
-	answer, err := c.readAnswer(ctx)
-	if err != nil {
-		return err
-	}
-	return c.accept(answer)
 }
 
 // greet connects and sends the request.
