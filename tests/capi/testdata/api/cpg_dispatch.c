@@ -31,18 +31,18 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* Several threads in one dispatch; each event is handled once. */
-static void threads(int number)
+/* Threads in one dispatch; each event is handled once. */
+static void start(pthread_t *t, int number)
 {
 	cpg_callbacks_t c = {.cpg_deliver_fn = count};
 	struct cpg_name g = group("api.threads");
 	pthread_attr_t attr;
-	pthread_t t[3];
 	int i;
 
 	counted = stop = 0;
 	MUST(cpg_initialize(&threads_handle, &c));
-	MUST(cpg_join(threads_handle, &g));
+	while (cpg_join(threads_handle, &g) == CS_ERR_TRY_AGAIN)
+		nap(1); /* the leave of the process's last handle is on its way */
 	MUST(cpg_dispatch(threads_handle, CS_DISPATCH_ONE));
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 4 << 20);
@@ -52,16 +52,36 @@ static void threads(int number)
 		MUST(send_text(threads_handle, "of many"));
 	for (i = 0; i < 5000 && __atomic_load_n(&counted, __ATOMIC_SEQ_CST) < 200; i++)
 		nap(1);
-	printf("%d threads: %d events\n", number, counted);
-	/* The last one has the handle taken away. */
-	__atomic_store_n(&stop, number > 1, __ATOMIC_SEQ_CST);
-	if (number == 1)
-		R(cpg_finalize(threads_handle));
+}
+
+/* One thread, which has the handle taken away. */
+static void one(void)
+{
+	pthread_t t;
+
+	start(&t, 1);
+	printf("1 thread: %d events\n", counted);
+	R(cpg_finalize(threads_handle));
+	pthread_join(t, NULL);
+	printf("thread: %s\n", name_of(result[0]));
+	R(cpg_finalize(threads_handle));
+}
+
+static void several(int number)
+{
+	pthread_t t[3];
+	int i;
+
+	start(t, number);
+	__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
 	for (i = 0; i < number; i++) {
 		pthread_join(t[i], NULL);
-		printf("thread: %s\n", name_of(result[i]));
+		if (result[i] != CS_ERR_TRY_AGAIN)
+			printf("thread %d of %d: %s\n", i, number, name_of(result[i]));
 	}
-	R(cpg_finalize(threads_handle));
+	if (counted != 200)
+		printf("%d threads: %d events\n", number, counted);
+	MUST(cpg_finalize(threads_handle));
 }
 
 static int more;
@@ -117,6 +137,11 @@ static void live(void)
 	R(cpg_dispatch(h, CS_DISPATCH_ONE));
 	R(cpg_finalize(h));
 	printf("-- threads\n");
-	threads(1);
-	threads(3);
+	one();
+	/*
+	 * The ring of the C library has one reader: of several threads one may find half a chunk (CS_ERR_MESSAGE_ERROR), and
+	 * a message be lost. So this is asked of ours only, which say nothing when all is well.
+	 */
+	if (getenv("LD_LIBRARY_PATH") != NULL)
+		several(3);
 }
