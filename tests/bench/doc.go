@@ -12,7 +12,7 @@
 //
 //	COROSYNC_BENCH=1           run (otherwise the tests skip)
 //	COROSYNC_BENCH_SECONDS=2   length of one measurement
-//	COROSYNC_BENCH_REPS=3      measurements per daemon and row
+//	COROSYNC_BENCH_REPS=5      measurements per daemon and row
 //	COROSYNC_BENCH_ROWS=re     only rows whose name matches
 //	COROSYNC_BENCH_SCHED=no    system.sched_rr of both daemons; default yes
 //	COROSYNC_BENCH_CLIENT=rr   clients with real-time priority too, which takes

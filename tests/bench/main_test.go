@@ -34,7 +34,7 @@ func readSettings(t testing.TB) settings {
 	if os.Getenv("COROSYNC_BENCH") == "" {
 		t.Skip("skip: COROSYNC_BENCH is not set (make bench sets it)")
 	}
-	s := settings{length: 2 * time.Second, reps: 3, sched: "yes", programs: os.Getenv("COROSYNC_TEST_PROGRAMS")}
+	s := settings{length: 2 * time.Second, reps: 5, sched: "yes", programs: os.Getenv("COROSYNC_TEST_PROGRAMS")}
 	if v := os.Getenv("COROSYNC_BENCH_SECONDS"); v != "" {
 		f, err := strconv.ParseFloat(v, 64)
 		if err != nil || f <= 0 || f > 600 {
