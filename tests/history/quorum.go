@@ -101,7 +101,7 @@ type pool struct {
 
 // CheckQuorum judges what the clients of the quorum service on all nodes were told in one run.
 func CheckQuorum(lives []*Life, rules QuorumRules) []Violation {
-	c := &quorumChecker{checker: checker{count: map[Property]int{}}, rules: rules, pools: map[RingID]*pool{}, leaving: map[uint32]bool{}}
+	c := &quorumChecker{checker: checker{count: map[Property]int{}}, rules: rules, pools: map[RingID]*pool{}, leaving: map[uint32]bool{}, counted: map[uint32]RingID{}}
 	type where struct {
 		v *voter
 		i int
@@ -130,6 +130,9 @@ func CheckQuorum(lives []*Life, rules QuorumRules) []Violation {
 		case LifeLeaving:
 			w.v.left = true
 			c.leaving[w.v.t.Node] = true
+			if w.v.synced >= 0 {
+				c.counted[w.v.t.Node] = w.v.ring
+			}
 		}
 	}
 	if !rules.splits() {
@@ -144,6 +147,9 @@ type quorumChecker struct {
 	pools map[RingID]*pool
 	// leaving are the nodes that stop: with allow_downscale their votes are gone before they are.
 	leaving map[uint32]bool
+	// counted are, of the nodes that stop, the rings that they had been synchronised in when they began to: the last in which
+	// they are sure to have told their votes.
+	counted map[uint32]RingID
 }
 
 // enter is a new ring.
@@ -151,6 +157,7 @@ func (c *quorumChecker) enter(v *voter, i int) {
 	s := v.t.Steps[i]
 	if v.ringStep < 0 {
 		delete(c.leaving, v.t.Node)
+		delete(c.counted, v.t.Node)
 	}
 	if v.ringStep >= 0 && v.watched && v.synced >= 0 && v.inSync != 1 {
 		c.fail(QuorumOnce, []string{v.t.at(v.ringStep), v.t.at(v.synced)}, "%d decisions were told in one synchronisation", v.inSync)
@@ -240,11 +247,10 @@ func (c *quorumChecker) quorum(v *voter, i int) {
 	} else {
 		all := !c.rules.WaitForAll && !c.rules.TwoNode || have == n || v.direct && was && 2*common(s.Nodes, v.previous) > n
 		staying := have
-		if c.rules.AllowDownscale {
-			for _, id := range s.Nodes {
-				if c.leaving[id] {
-					staying--
-				}
+		for _, id := range s.Nodes {
+			// A node that comes anew and stops before it is synchronised has no quorum service any more to tell its votes.
+			if c.leaving[id] && (c.rules.AllowDownscale || c.counted[id] != s.Ring && !slices.Contains(v.previous, id)) {
+				staying--
 			}
 		}
 		switch {

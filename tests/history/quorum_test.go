@@ -39,6 +39,9 @@ func TestCheckQuorum(t *testing.T) {
 		want  Property
 	}{
 		{"majority", QuorumRules{Nodes: 3}, three + ring("1.8", true, "1", "2") + ring("3.8", false, "3") + ring("1.12", true, "1", "2", "3"), ""},
+		{"who stops before it told its votes", QuorumRules{Nodes: 3}, ring("1.4", false, "1") + "2.1 t 1.8 -\n2.1 r 1.8 1,2\n1.1 t 1.8 1\n1.1 r 1.8 1,2\n2.1 L\n1.1 q 1.8 1,2\n1.1 y", ""},
+		{"who stops when it has told its votes", QuorumRules{Nodes: 3}, ring("1.4", false, "1") + "2.1 t 1.8 -\n2.1 r 1.8 1,2\n1.1 t 1.8 1\n1.1 r 1.8 1,2\n2.1 y\n2.1 L\n1.1 q 1.8 1,2\n1.1 y", Votes},
+		{"who stops and is known", QuorumRules{Nodes: 3}, ring("1.4", true, "1", "2") + "2.1 t 1.8 2\n2.1 r 1.8 1,2\n1.1 t 1.8 1\n1.1 r 1.8 1,2\n2.1 L\n1.1 q 1.8 1,2\n1.1 y", Votes},
 		{"minority", QuorumRules{Nodes: 3}, three + ring("3.8", true, "3"), Votes},
 		{"majority denied", QuorumRules{Nodes: 3}, three + ring("1.8", false, "1", "2"), Votes},
 		{"two partitions", QuorumRules{Nodes: 4}, ring("1.4", true, "1", "2", "3", "4") + ring("1.8", true, "1", "2") + ring("3.8", true, "3", "4"), SplitBrain},
