@@ -10,7 +10,7 @@ import (
 // lives reads histories: "NODE.LIFE S n", "NODE.LIFE D node.life/n", "NODE.LIFE t REP.SEQ 1,2" (transitional; - for
 // nobody), "NODE.LIFE r REP.SEQ 1,2" (regular), "NODE.LIFE E" (ended), "NODE.LIFE y" (synchronised), "NODE.LIFE Q REP.SEQ
 // 1,2" and q (told that it is quorate, and that it is not), "NODE.LIFE n REP.SEQ members joined left" (node list), "NODE.LIFE v
-// REP.SEQ frames" (visit), "NODE.LIFE L" (stops), "NODE.LIFE w ms" (time passes). Lines are a millisecond apart.
+// REP.SEQ frames" (visit), "NODE.LIFE L" (stops), "NODE.LIFE X n" (lies across the end of a synchronisation), "NODE.LIFE w ms" (time passes). Lines are a millisecond apart.
 func lives(t *testing.T, text string) []*Life {
 	t.Helper()
 	by := map[string]*Life{}
@@ -57,6 +57,9 @@ func lives(t *testing.T, text string) []*Life {
 			if _, err := fmt.Sscanf(f[2], "%d.%d/%d", &s.Msg.Node, &s.Msg.Life, &s.Msg.Seq); err != nil {
 				t.Fatal(line, err)
 			}
+		case "X":
+			n, _ := strconv.ParseUint(f[2], 10, 64)
+			s.Kind, s.Msg = LifeAcross, LifeMsg{l.Node, l.Number, n}
 		case "y":
 			s.Kind = LifeSynced
 		case "L":
@@ -131,6 +134,8 @@ func TestCheckLives(t *testing.T) {
 		{"delivered twice", good + "1.1 D 2.1/1", NoDuplicates},
 		{"out of nothing", good + "1.1 D 2.1/7", Integrity},
 		{"not delivered", good + "1.1 S 2", SelfDelivery},
+		{"across the end of a synchronisation", good + "1.1 S 2\n1.1 X 2", ""},
+		{"another one across the end of a synchronisation", good + "1.1 S 2\n1.1 X 1", SelfDelivery},
 		{"order", good + `
 			1.1 S 2
 			2.1 S 2

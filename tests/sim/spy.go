@@ -8,6 +8,7 @@ import (
 
 	"github.com/corosync-go/corosync/daemon/service"
 	"github.com/corosync-go/corosync/daemon/totem"
+	"github.com/corosync-go/corosync/daemon/totem/seq"
 	"github.com/corosync-go/corosync/daemon/totem/wire"
 	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 	"github.com/corosync-go/corosync/tests/history"
@@ -28,6 +29,13 @@ type spy struct {
 	visit visit
 	mcast wire.Mcast
 	token wire.Token
+
+	// long are the long messages of the present synchronisation, whole those that left completely and were not delivered
+	// yet. piece is how much of a message in several frames has left.
+	long, whole []uint64
+	piece       int
+	begun       bool    // the node has sent frames in the ring
+	newest      seq.Num // of those; what comes again is not after it
 }
 
 // Info describes the service.
@@ -83,6 +91,9 @@ func (s *spy) send() {
 	binary.NativeEndian.PutUint64(msg[32:], s.sent+1)
 	if s.api.Mcast(totem.Agreed, msg) == nil {
 		s.sent++
+		if len(msg) > spySize && s.p.node.Router().Syncing() {
+			s.long = append(s.long, s.sent)
+		}
 		s.record(history.Step{Kind: history.LifeSend, Msg: history.LifeMsg{Node: s.life.Node, Life: s.life.Number, Seq: s.sent}})
 	}
 }
@@ -103,11 +114,42 @@ func (s *spy) deliver(from totem.NodeID, msg []byte, _ bool) {
 		s.p.c.violate("integrity", "%v: a message of node %d comes from node %d", s.p.h, m.Node, from)
 	}
 	s.record(history.Step{Kind: history.LifeDeliver, Msg: m})
+	if m.Node == s.life.Node && m.Life == s.life.Number {
+		before := func(seq uint64) bool { return seq <= m.Seq }
+		s.long, s.whole = slices.DeleteFunc(s.long, before), slices.DeleteFunc(s.whole, before)
+	}
 	s.p.c.delivered++
 }
 
 // SyncComplete records the end of a synchronisation.
-func (s *spy) SyncComplete() { s.record(history.Step{Kind: history.LifeSynced}) }
+func (s *spy) SyncComplete() {
+	s.record(history.Step{Kind: history.LifeSynced})
+	for _, seq := range s.whole {
+		s.record(history.Step{Kind: history.LifeAcross, Msg: history.LifeMsg{Node: s.life.Node, Life: s.life.Number, Seq: seq}})
+	}
+	s.long, s.whole = nil, nil
+}
+
+// pieces notices when the last frame of a long message leaves that was sent in a synchronisation. Such a message begins with
+// a frame, and no service's is as long.
+func (s *spy) pieces(m *wire.Mcast) {
+	if m.SystemFrom != s.p.h.id || m.Encapsulated || m.Ring != s.ring || s.begun && m.Seq.LTE(s.newest) {
+		return
+	}
+	s.begun, s.newest = true, m.Seq
+	if len(s.long) == 0 || len(m.Payload) < 8 {
+		return
+	}
+	more, goesOn := m.Payload[4] != 0, m.Payload[5] != 0
+	if !goesOn {
+		s.piece = 0
+	}
+	s.piece += len(m.Payload)
+	if goesOn && !more && s.piece > spyTail {
+		s.whole = append(s.whole, s.long[0])
+		s.long = s.long[1:]
+	}
+}
 
 // visit counts the frames that the node multicasts, and records them when the token leaves.
 type visit struct {
@@ -127,6 +169,7 @@ func (s *spy) count(frame []byte) {
 		if m := &s.mcast; m.Parse(frame) == nil {
 			v.enter(m.Ring)
 			v.frames++
+			s.pieces(m)
 		}
 	case wire.TypeToken:
 		if t := &s.token; t.Parse(frame) == nil {
@@ -161,6 +204,7 @@ func (s *spy) Confchg(c *totem.Configuration) {
 		step.Kind = history.LifeRegular
 		s.ring, s.nodes = c.Ring, slices.Clone(c.Members)
 		s.p.c.configurations++
+		s.whole, s.begun = nil, false // what left was delivered before, or never
 	}
 	s.record(step)
 	s.p.c.log(s.p.h, "ring", "%v %v %v left %v joined %v", c.Type, c.Ring, c.Members, c.Left, c.Joined)
