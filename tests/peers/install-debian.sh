@@ -14,7 +14,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 packages=(
-    gcc libc6-dev make valgrind iproute2 util-linux procps mandoc groff man-db
+    gcc libc6-dev make valgrind iproute2 nftables util-linux procps mandoc groff man-db
     corosync libcpg-dev libcmap-dev libcfg-dev libquorum-dev libvotequorum-dev
     libsam-dev libcorosync-common-dev libqb-dev libqb-tools dbus-daemon dbus-bin
 )
@@ -22,6 +22,7 @@ if [ "${1:-}" != minimal ]; then
     packages+=(
         pacemaker pacemaker-cli-utils resource-agents crmsh
         corosync-qdevice corosync-qnetd corosync-notifyd corosync-vqsim
+        sbd dlm-controld
     )
 fi
 
