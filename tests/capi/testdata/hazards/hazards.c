@@ -347,15 +347,25 @@ static void cost(const char *when, long rss, long lck, char **argv)
 		DIE("%s: resident +%ld kB, locked +%ld kB", when, rss, lck);
 }
 
+#define LOCK_ROOM (256UL << 20)
+
 static void mode_lock_first(char **argv)
 {
 	long rss, lck;
+	void *space;
 	int i;
 
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
 		printf("skip: mlockall: %s\n", strerror(errno));
 		return;
 	}
+	/* What happens without room is asked by "limits". */
+	space = mmap(NULL, LOCK_ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (space == MAP_FAILED) {
+		printf("skip: RLIMIT_MEMLOCK leaves no room to lock a runtime\n");
+		return;
+	}
+	munmap(space, LOCK_ROOM);
 	rss = kb("VmRSS:");
 	lck = kb("VmLck:");
 	join(on_message);
