@@ -68,17 +68,30 @@ static cs_error_t open_handle(HANDLE *h) { return cpg_initialize(h, &callbacks);
 static cs_error_t close_handle(HANDLE h) { return cpg_finalize(h); }
 static cs_error_t fd_of(HANDLE h, int *fd) { return cpg_fd_get(h, fd); }
 
+/*
+ * While the leave of the process's last handle from that group is on its way, a join is told to try again. How long that
+ * takes is no property of the library.
+ */
+static UNUSED cs_error_t join_again(cpg_handle_t h, const struct cpg_name *g)
+{
+	cs_error_t rc;
+	int i;
+
+	for (i = 0; (rc = cpg_join(h, g)) == CS_ERR_TRY_AGAIN && i < 1000; i++)
+		nap(5);
+	return rc;
+}
+#define cpg_join(handle, name) join_again(handle, name)
+
 /* joined opens a handle that is in the group and has seen itself join. */
 static UNUSED cpg_handle_t joined(const char *name)
 {
 	struct cpg_name g = group(name);
 	cpg_handle_t h;
-	int before = changed, rc;
+	int before = changed;
 
 	MUST(open_handle(&h));
-	while ((rc = cpg_join(h, &g)) == CS_ERR_TRY_AGAIN)
-		nap(5);
-	must("join", rc);
+	MUST(cpg_join(h, &g));
 	while (changed == before)
 		MUST(cpg_dispatch(h, CS_DISPATCH_ONE));
 	return h;

@@ -41,8 +41,7 @@ static void start(pthread_t *t, int number)
 
 	counted = stop = 0;
 	MUST(cpg_initialize(&threads_handle, &c));
-	while (cpg_join(threads_handle, &g) == CS_ERR_TRY_AGAIN)
-		nap(1); /* the leave of the process's last handle is on its way */
+	MUST(cpg_join(threads_handle, &g));
 	MUST(cpg_dispatch(threads_handle, CS_DISPATCH_ONE));
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 4 << 20);
