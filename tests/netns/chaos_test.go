@@ -109,7 +109,7 @@ func newChaos(t *testing.T, plan chaosPlan) *chaos {
 		diskFull: map[int]bool{}, shmFull: map[int]bool{}, clients: map[int]*Recorder{}, known: map[string]int{}}
 	t.Cleanup(c.keepLogs)
 	for _, n := range c.Nodes {
-		n.Exec("mount", "-o", "remount,size=64m", "/dev/shm")
+		n.LimitShm("64m")
 		n.Exec("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/var/lib/corosync")
 		n.Exec("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/var/log/corosync")
 	}

@@ -68,8 +68,7 @@ func TestFullSharedMemory(t *testing.T) {
 		Need(t, "corosync-cpgtool", "corosync-cmapctl")
 		c := New(t, Options{Nodes: 1, Daemon: d})
 		n := c.Node(1)
-		// Not a remount: in a user namespace that is refused its own options.
-		n.Exec("mount", "-t", "tmpfs", "-o", "size=24m,mode=1777", "tmpfs", "/dev/shm")
+		n.LimitShm("24m")
 		c.UpAndFormed(formTimeout)
 		r := n.Record(Load{Rate: 200})
 		c.WaitGroup(formTimeout)
