@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/corosync-go/corosync/libcorosync-go/internal/sock"
 	"github.com/corosync-go/corosync/libcorosync-go/shm"
 )
 
@@ -68,17 +69,11 @@ func (l *Listener) Fd() int { return l.fd }
 // left. EMFILE, ENFILE: out of descriptors, the client stays in the backlog. The caller bounds the number of pending
 // clients and their age; the protocol has no timeout.
 func (l *Listener) Accept() (*Pending, error) {
-	for {
-		fd, _, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		switch err {
-		case nil:
-			setPasscred(fd, 1)
-			return &Pending{l: l, fd: fd}, nil
-		case unix.EINTR, unix.ECONNABORTED:
-		default:
-			return nil, err
-		}
+	fd, err := sock.Accept(l.fd)
+	if err != nil {
+		return nil, err
 	}
+	return &Pending{l: l, fd: fd}, nil
 }
 
 // Close stops listening. Connections go on.

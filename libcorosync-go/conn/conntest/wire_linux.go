@@ -102,6 +102,30 @@ func poll(fd int) (revents int16, ok bool) {
 	return p[0].Revents, n == 1 && err == nil
 }
 
+// admit waits for a client of either protocol and reads what it asks for.
+func admit[P interface {
+	Read() (bool, error)
+	Fd() int
+}](ctx context.Context, l interface {
+	Accept() (P, error)
+	Fd() int
+}) (p P, err error) {
+	for ctx.Err() == nil {
+		p, err = l.Accept()
+		if err == unix.EAGAIN {
+			poll(l.Fd())
+			continue
+		}
+		for ready := false; err == nil && !ready; {
+			if ready, err = p.Read(); !ready {
+				poll(p.Fd())
+			}
+		}
+		return p, err
+	}
+	return p, ctx.Err()
+}
+
 func (w *wire) connectQB(ctx context.Context, name string) error {
 	l, err := qbipc.Listen(name)
 	if err != nil {
@@ -111,25 +135,13 @@ func (w *wire) connectQB(ctx context.Context, name string) error {
 	admitted := make(chan error, 1)
 	go func() {
 		admitted <- func() error {
-			for ctx.Err() == nil {
-				p, err := l.Accept()
-				if err == unix.EAGAIN {
-					poll(l.Fd())
-					continue
-				}
-				for ready := false; err == nil && !ready; {
-					if ready, err = p.Read(); !ready {
-						poll(p.Fd())
-					}
-				}
-				if err != nil {
-					return err
-				}
-				c, err := p.Accept()
-				w.end = c
+			p, err := admit(ctx, l)
+			if err != nil {
 				return err
 			}
-			return ctx.Err()
+			c, err := p.Accept()
+			w.end = c
+			return err
 		}()
 	}()
 	c, err := qbipc.Dial(ctx, name, conn.DefaultMaxMessage)
@@ -149,29 +161,17 @@ func (w *wire) connectCoroipc(ctx context.Context, name string) error {
 	admitted := make(chan error, 1)
 	go func() {
 		admitted <- func() error {
-			for ctx.Err() == nil {
-				p, err := l.Accept()
-				if err == unix.EAGAIN {
-					poll(l.Fd())
-					continue
-				}
-				for ready := false; err == nil && !ready; {
-					if ready, err = p.Read(); !ready {
-						poll(p.Fd())
-					}
-				}
-				if err != nil {
-					return err
-				}
-				c, err := p.Accept()
-				if err != nil {
-					return err
-				}
-				c.Watch(func() bool { w.call(w.work); return true })
-				w.end = c
-				return nil
+			p, err := admit(ctx, l)
+			if err != nil {
+				return err
 			}
-			return ctx.Err()
+			c, err := p.Accept()
+			if err != nil {
+				return err
+			}
+			c.Watch(func() bool { w.call(w.work); return true })
+			w.end = c
+			return nil
 		}()
 	}()
 	c, err := coroipc.DialAt(ctx, name, coroipc.Service3x, conn.DefaultMaxMessage)

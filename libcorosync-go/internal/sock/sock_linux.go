@@ -91,3 +91,19 @@ func WaitReadable(fd, wake int, timeout time.Duration) int16 {
 	}
 	return p[0].Revents
 }
+
+// Accept takes one waiting client, not blocking, and asks for its credentials. EAGAIN: none left. EMFILE, ENFILE: out of
+// descriptors, the client stays in the backlog.
+func Accept(listener int) (int, error) {
+	for {
+		fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+			SetPasscred(fd, 1)
+			return fd, nil
+		case unix.EINTR, unix.ECONNABORTED:
+		default:
+			return -1, err
+		}
+	}
+}
