@@ -152,9 +152,6 @@ done
 wait
 `
 
-// asNobody before a command runs it without rights.
-const asNobody = "setpriv --reuid 65534 --regid 65534 --clear-groups"
-
 // start runs programs in a mode and returns at once.
 func (s *stage) start(mode string, together bool, as string, ps []program) *netns.Proc {
 	argv := []string{"env", "OUT=" + s.out, "BIN=" + s.bin, "AS=" + as, "API_SIGNS=" + s.signs(), "API_MAPS=" + filepath.Join(s.out, "maps")}
@@ -282,8 +279,8 @@ func transcripts(t *testing.T, sd side, bin string, ps []program) map[string]str
 		s.restart(opt)
 	}
 	s.c.WaitRing(formTimeout)
-	if _, err := s.n.Try(append(strings.Fields(asNobody), "true")...); err == nil {
-		s.run("none", asNobody, "as another user", inits)
+	if s.n.HasNobody() {
+		s.run("none", netns.AsNobody, "as another user", inits)
 	} else {
 		t.Logf("%s: nothing as another user: this namespace has one", sd.name)
 	}

@@ -72,8 +72,8 @@ func newComparison(t *testing.T, opt netns.Options) comparison {
 		}
 	}
 	c := comparison{Cluster: netns.New(t, opt), t: t, path: path}
-	c.nobody = c.run(path, asNobody+"true").code == 0
-	who := asNobody
+	c.nobody = c.Node(1).HasNobody()
+	who := netns.AsNobody
 	if !c.nobody {
 		t.Logf("commands of a user without rights are left out: this namespace has one user")
 		who = ""
@@ -85,9 +85,6 @@ func newComparison(t *testing.T, opt netns.Options) comparison {
 	}
 	return c
 }
-
-// asNobody before a command runs it without rights.
-const asNobody = "setpriv --reuid 65534 --regid 65534 --clear-groups "
 
 // run executes a script with a PATH, outputs apart.
 func (c comparison) run(path, script string) toolRun {
@@ -132,7 +129,7 @@ func (c comparison) compare(list []line) {
 	c.t.Helper()
 	n := 0
 	for _, l := range list {
-		if !c.nobody && strings.HasPrefix(l.script, asNobody) {
+		if !c.nobody && strings.HasPrefix(l.script, netns.AsNobody) {
 			continue
 		}
 		n++
@@ -383,11 +380,11 @@ const statusLines = `
 	corosync-cpgtool -d ''
 	corosync-cpgtool -d xyz -e
 	corosync-cpgtool extra operands -n
-	` + asNobody + `corosync-cfgtool -s
-	` + asNobody + `corosync-cfgtool -R
-	` + asNobody + `corosync-cmapctl totem.
-	` + asNobody + `corosync-cpgtool
-	` + asNobody + `corosync-quorumtool
+	` + netns.AsNobody + `corosync-cfgtool -s
+	` + netns.AsNobody + `corosync-cfgtool -R
+	` + netns.AsNobody + `corosync-cmapctl totem.
+	` + netns.AsNobody + `corosync-cpgtool
+	` + netns.AsNobody + `corosync-quorumtool
 `
 
 // changeLines change keys and clean up behind them.

@@ -315,3 +315,12 @@ func (n *Node) LimitShm(size string) {
 	n.c.t.Helper()
 	n.Exec("mount", "-t", "tmpfs", "-o", "size="+size+",mode=1777", "tmpfs", "/dev/shm")
 }
+
+// AsNobody before a command runs it without rights.
+const AsNobody = "setpriv --reuid 65534 --regid 65534 --clear-groups "
+
+// HasNobody tells whether AsNobody works: in the user namespace of an ordinary user there is one user.
+func (n *Node) HasNobody() bool {
+	_, err := n.Try(append(strings.Fields(AsNobody), "true")...)
+	return err == nil
+}
