@@ -117,6 +117,7 @@ type Engine struct {
 	qdeviceRegistration service.Conn // a registration that waits for its own message
 
 	lmsTimer     service.Timer
+	lmsDue       bool // the window ended in the synchronisation that is under way
 	qdeviceTimer service.Timer
 
 	// The sync in progress.

@@ -69,7 +69,7 @@ func (e *Engine) execNodeInfo(from totem.NodeID, msg []byte, foreign bool) {
 	}
 	if e.lastManStanding && n.votes > 1 {
 		e.log.Warningf("Last Man Standing feature is supported only when all cluster nodes votes are set to 1. Disabling LMS.")
-		e.lastManStanding = false
+		e.lastManStanding, e.lmsDue = false, false
 		e.stopTimer(&e.lmsTimer)
 	}
 	if !known || n == e.us || n.has(ipcmsg.VotequorumNodeFirst) || old != *n {

@@ -13,6 +13,7 @@ func (e *Engine) SyncInit(_, members []totem.NodeID, ring totem.RingID) {
 	e.syncing = true
 	e.nodeInfoSent = false
 	e.waitForPoll = false
+	e.lmsDue = false
 	if len(members) > 1 {
 		e.us.set(ipcmsg.VotequorumNodeFirst, false)
 	}
@@ -67,14 +68,25 @@ func (e *Engine) SyncActivate() {
 	e.recalculate(false, false)
 	e.announce()
 	e.syncing = false
+	if e.lmsDue {
+		e.lastManStandingExpired()
+	}
 }
 
 // SyncAbort keeps everything: the next SyncInit starts over.
 func (e *Engine) SyncAbort() {}
 
 // lastManStandingExpired lets the members that have held together for the window be all that is expected.
+//
+// 3.1 counts them even while a synchronisation is under way, where some have not told their votes: a node that has lost one
+// and meets another in a synchronisation that outlasts the window, and is then cut short, is all alone all that it expects.
+// Here the count waits for the end of that synchronisation, and does not happen if it has none.
 func (e *Engine) lastManStandingExpired() {
 	e.lmsTimer = nil
+	e.lmsDue = e.syncing
+	if e.syncing {
+		return
+	}
 	if e.quorate {
 		e.recalculate(true, true)
 	}

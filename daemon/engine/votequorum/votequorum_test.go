@@ -143,6 +143,28 @@ func TestLastManStanding(t *testing.T) {
 	c.want("uneven", 1, numbers{4, 4, 3, 3, fQ})
 }
 
+// TestLastManStandingInSync: a window that ends while a synchronisation is under way counts at its end, when all have told
+// their votes, and never if it is cut short.
+func TestLastManStandingInSync(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		c := newCluster(t, 3, keys{"quorum.last_man_standing": on})
+		c.Form(1, 2)
+		e := c.engines[1]
+		e.SyncInit(nil, []totem.NodeID{1, 3}, totem.RingID{Rep: 1, Seq: 100}) // 2 is gone, and 3 has said nothing yet
+		c.Advance(10 * time.Second)
+		c.want("in the synchronisation", 1, numbers{3, 3, 1, 2, fLMS | fQ})
+		if cut {
+			c.Form(1)
+			c.Advance(time.Minute)
+			c.want("alone", 1, numbers{3, 3, 1, 2, fLMS})
+			continue
+		}
+		e.nodes = append(e.nodes, &node{id: 3, state: stateMember, votes: 1, expected: 3})
+		e.SyncActivate()
+		c.want("after it", 1, numbers{2, 2, 2, 2, fLMS | fQ})
+	}
+}
+
 func TestTieBreaker(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
