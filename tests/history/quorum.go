@@ -181,6 +181,10 @@ func (c *quorumChecker) enter(v *voter, i int) {
 		}
 	} else {
 		v.stayed, v.shrunk, v.previous = 0, false, nil
+		if w := c.rules.LastManStanding; w > 0 && v.ringStep >= 0 && time.Duration(s.Time-v.t.Steps[v.ringStep].Time)*time.Microsecond >= w*9/10 {
+			// The window ran in a synchronisation that did not end. All may have told their votes by then.
+			v.expected = min(v.expected, len(v.nodes))
+		}
 	}
 	p := c.pools[s.Ring]
 	if p == nil {

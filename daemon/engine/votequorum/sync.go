@@ -78,18 +78,23 @@ func (e *Engine) SyncAbort() {}
 
 // lastManStandingExpired lets the members that have held together for the window be all that is expected.
 //
-// 3.1 counts them even while a synchronisation is under way, where some have not told their votes: a node that has lost one
-// and meets another in a synchronisation that outlasts the window, and is then cut short, is all alone all that it expects.
-// Here the count waits for the end of that synchronisation, and does not happen if it has none.
+// 3.1 counts even while a synchronisation is under way in which some have not told their votes: a node that has lost one and
+// meets another in a synchronisation that outlasts the window, and is then cut short, is all alone all that it expects.
+// Here the count waits until the votes of all are known, and does not happen if that synchronisation is cut short.
 func (e *Engine) lastManStandingExpired() {
 	e.lmsTimer = nil
-	e.lmsDue = e.syncing
-	if e.syncing {
+	e.lmsDue = e.syncing && !e.allCounted()
+	if e.lmsDue {
 		return
 	}
 	if e.quorate {
 		e.recalculate(true, true)
 	}
+}
+
+// allCounted reports whether the votes of all members are known.
+func (e *Engine) allCounted() bool {
+	return !slices.ContainsFunc(e.members, func(id totem.NodeID) bool { return !e.memberWith(id) })
 }
 
 // qdeviceExpired takes the vote of a silent device away and ends a sync that waits for it.
