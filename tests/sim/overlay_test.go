@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -49,6 +50,10 @@ const (
 
 // TestMain lets the test binary be run with a mutant.
 func TestMain(m *testing.M) {
+	// Runs are short and throw away much memory.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(800)
+	}
 	invariants = os.Getenv(envMutant) == ""
 	switch {
 	case os.Getenv(envSeeds) != "":

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,8 +54,6 @@ func TestSim(t *testing.T) {
 		seeds = min(seeds, 30)
 	}
 	first := env(t, "FIRST", 1)
-	// Runs are short and throw away much memory.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	start := cpuTime(t)
 	sum := RunSeeds(first, seeds, runtime.GOMAXPROCS(0), func(r *Result) {
 		for i, v := range r.Violations {
