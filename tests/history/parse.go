@@ -98,12 +98,7 @@ func (p *fields) event(e *Event, self *Process) {
 		slices.SortFunc(e.Members, compareMembers)
 		e.Left, e.Joined = p.changes(3, true), p.changes(4, true)
 	case Ring:
-		a, b, _ := strings.Cut(p.str(2), ".")
-		e.Ring = RingID{uint32(p.parse(a)), p.parse(b)}
-		for s := range strings.SplitSeq(p.str(3), ",") {
-			e.Nodes = append(e.Nodes, uint32(p.parse(s)))
-		}
-		slices.Sort(e.Nodes)
+		e.Ring, e.Nodes = p.ring(2), p.nodes(3)
 	case Accepted:
 	default:
 		p.bad = true

@@ -138,6 +138,7 @@ func (c *chaos) run() {
 	c.UpAndFormed(formTimeout)
 	for _, n := range c.Nodes {
 		c.connect(n)
+		n.Watch()
 	}
 	c.WaitGroup(formTimeout)
 	var schedule []action
@@ -167,8 +168,9 @@ func (c *chaos) run() {
 	c.WaitGroup(chaosHeal)
 	c.Settle(chaosHeal)
 	delivered := c.JudgeBut(history.Options{Settled: true}, c.excused)
-	c.t.Logf("chaos: seed %d, %s over %s: %d deliveries, whole after %.1f s; %s; %d daemons ended for want of room; of their own accord %v",
-		c.plan.seed, c.plan.ring, c.plan.opt.Transport, delivered, healed.Seconds(), c.plan.counts(), c.died, c.known)
+	told := c.JudgeWatchers(chaosHeal)
+	c.t.Logf("chaos: seed %d, %s over %s: %d deliveries, %d decisions and node lists, whole after %.1f s; %s; %d daemons ended for want of room; of their own accord %v",
+		c.plan.seed, c.plan.ring, c.plan.opt.Transport, delivered, told, healed.Seconds(), c.plan.counts(), c.died, c.known)
 }
 
 // whole waits for the ring of all.
@@ -310,7 +312,7 @@ func (c *chaos) actions(f chaosFault) []action {
 				r.crashed = r.crashed || r.Node == n && r.proc.Running()
 			}
 			n.PowerOff()
-		}), to(func() { c.up(n); c.connect(n) })}
+		}), to(func() { c.up(n); c.connect(n); n.Watch() })}
 	case "partition":
 		return []action{from(func() { c.Partition(f.groups...) }), to(c.Heal)}
 	case "one-way":

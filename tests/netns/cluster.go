@@ -21,13 +21,14 @@ type Cluster struct {
 	Opt   Options
 	Nodes []*Node // Nodes[i] has id i+1
 
-	t     testing.TB
-	dir   string
-	tag   string // unique in this process, for link names
-	start time.Time
-	extra map[string]bool // bridges of partitions
-	recs  []*Recorder
-	sawC  bool // a daemon of C has been a member
+	t        testing.TB
+	dir      string
+	tag      string // unique in this process, for link names
+	start    time.Time
+	extra    map[string]bool // bridges of partitions
+	recs     []*Recorder
+	watchers []*Watcher
+	sawC     bool // a daemon of C has been a member
 }
 
 var clusterCount atomic.Int32

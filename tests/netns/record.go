@@ -77,6 +77,65 @@ func (n *Node) Record(l Load) *Recorder {
 	return r
 }
 
+// Watcher is a client of the quorum service of a node that writes down what it is told.
+type Watcher struct {
+	Node *Node
+	Path string
+	proc *Proc
+}
+
+// Watch starts a watcher on the node, compiled against the distribution's libraries. It connects again when the daemon goes
+// away.
+func (n *Node) Watch() *Watcher {
+	n.c.t.Helper()
+	bin := BuildC(n.c.t, filepath.Join(moduleRoot(n.c.t), "tests/netns/testdata/watcher.c"), "quorum", "cfg")
+	dir := filepath.Join(n.dir, "rec")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		n.c.t.Fatal(err)
+	}
+	n.records++
+	w := &Watcher{Node: n, Path: filepath.Join(dir, fmt.Sprintf("%s.watch.%d", n.Name, n.records))}
+	w.proc = n.Spawn("watcher", bin, "-o", w.Path)
+	n.c.watchers = append(n.c.watchers, w)
+	return w
+}
+
+// JudgeWatchers waits until all watchers have been told that all nodes are quorate, fails the test on broken promises in what
+// they were told, and returns how many decisions and node lists that were. votequorum has no options set.
+func (c *Cluster) JudgeWatchers(d time.Duration) (n int) {
+	c.t.Helper()
+	var all []*history.Watch
+	c.Eventually(d, func() error {
+		all = all[:0]
+		for _, w := range c.watchers {
+			f, err := os.Open(w.Path)
+			if err != nil && !w.proc.Running() {
+				continue // it was killed before it could write
+			}
+			if err != nil {
+				return err
+			}
+			ws, err := history.ParseWatch(filepath.Base(w.Path), f)
+			f.Close()
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			if !w.proc.Running() && len(ws) > 0 {
+				ws[len(ws)-1].Ended = true
+			}
+			all = append(all, ws...)
+		}
+		if vs := history.CheckWatches(all, len(c.Nodes), true); len(vs) > 0 {
+			return errors.New(history.Report(vs))
+		}
+		return nil
+	})
+	for _, w := range all {
+		n += len(w.Decisions)
+	}
+	return n
+}
+
 // RecordAll starts one recorder on every node, or on the given ones.
 func (c *Cluster) RecordAll(l Load, ids ...int) []*Recorder {
 	c.t.Helper()
