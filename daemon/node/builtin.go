@@ -45,16 +45,26 @@ var engineOrder = []lcr.Key{
 var builtIn = []lcr.Component{
 	{Key: lcr.Key{Name: "corosync_cmap"}, New: EngineConstructor(func(*Node) service.Engine { return cmap.New() })},
 	{Key: lcr.Key{Name: "corosync_cfg"}, New: EngineConstructor(func(*Node) service.Engine { return cfg.New() })},
-	{Key: lcr.Key{Name: "corosync_cpg"}, New: EngineConstructor(func(*Node) service.Engine { return cpg.New() })},
+	{Key: lcr.Key{Name: "corosync_cpg"}, New: EngineConstructor(newCPG)},
 	{Key: lcr.Key{Name: "corosync_pload"}, New: EngineConstructor(func(*Node) service.Engine { return pload.New() })},
 	{Key: lcr.Key{Name: "corosync_mon"}, New: EngineConstructor(func(n *Node) service.Engine { return mon.New(n.env.Sampler) })},
 	{Key: lcr.Key{Name: "corosync_wd"}, New: EngineConstructor(func(n *Node) service.Engine { return wd.New(n.env.Platform) })},
 	{Key: lcr.Key{Name: "corosync_quorum"}, New: EngineConstructor(newQuorum)},
-	{Key: lcr.Key{Name: "corosync_votequorum"}, New: EngineConstructor(func(n *Node) service.Engine {
-		return votequorum.New(n.env.Barrier)
-	})},
+	{Key: lcr.Key{Name: "corosync_votequorum"}, New: EngineConstructor(newVotequorum)},
 	{Key: lcr.Key{Name: "transport_udpu"}, New: TransportConstructor(newUDPU)},
 	{Key: lcr.Key{Name: "transport_udp"}, New: TransportConstructor(newUDP)},
+}
+
+func newCPG(n *Node) service.Engine {
+	e := cpg.New()
+	e.CRules = n.env.CRules
+	return e
+}
+
+func newVotequorum(n *Node) service.Engine {
+	e := votequorum.New(n.env.Barrier)
+	e.CRules = n.env.CRules
+	return e
 }
 
 // ErrProvider says that quorum.provider names no component.

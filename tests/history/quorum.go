@@ -245,7 +245,6 @@ func (c *quorumChecker) quorum(v *voter, i int) {
 	if s.Quorate {
 		c.granted(v, p, have, events)
 	} else {
-		all := !c.rules.WaitForAll && !c.rules.TwoNode || have == n || v.direct && was && 2*common(s.Nodes, v.previous) > n
 		staying := have
 		for _, id := range s.Nodes {
 			// A node that comes anew and stops before it is synchronised has no quorum service any more to tell its votes.
@@ -253,6 +252,7 @@ func (c *quorumChecker) quorum(v *voter, i int) {
 				staying--
 			}
 		}
+		all := !c.rules.WaitForAll && !c.rules.TwoNode || staying == n || v.direct && was && 2*common(s.Nodes, v.previous) > n
 		switch {
 		case all && 2*staying > n:
 			c.fail(Votes, events, "not quorate with %d of %d votes", have, n)

@@ -33,7 +33,7 @@
 // synchronises, with C nodes or ours. Decoding is tested in wire and ipcmsg.
 //
 // Nodes in Plan.CRules follow the C daemon where its rules decide otherwise, in
-// srp and pg (Config.CRules). Simulation shows which promises that breaks; cluster.go
+// srp, pg, cpg and votequorum (their CRules). Simulation shows which promises that breaks; cluster.go
 // lists them, with the reasons, at brokenByC:
 //
 //   - What is in the transitional queue when a synchronisation ends stays there
@@ -57,11 +57,13 @@
 //   - A ring id that a node has forgotten is used again: with its old disk it comes
 //     back into a ring that others are still in, unnoticed. So do ours, for the id is
 //     all that is on the wire; only a disk that keeps it helps.
-//
-// And one in votequorum, of which there is no C kind here: last_man_standing counts
-// the members when its window ends, also in the middle of a synchronisation, when
-// some have not told their votes; a node that is cut off then is quorate all alone
-// (testdata/last-man-alone.plan; seed 16891). Ours counts at the end of it.
+//   - A synchronisation that tells that a node has left, and is cut short by a ring to
+//     which that node comes along, is forgotten: messages of that node are missing,
+//     without a change of the membership. Ours keeps the list.
+//   - last_man_standing counts the members when its window ends, also in the middle of a
+//     synchronisation, when some have not told their votes; a node that is cut off then
+//     is quorate all alone (testdata/last-man-alone.plan; seed 16891). Ours counts when
+//     all have told.
 //
 // One promise ours does not keep either: a message of several frames whose first
 // ones a synchronisation's end leaves behind it, and whose last the sender had

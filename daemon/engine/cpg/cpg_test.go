@@ -530,6 +530,19 @@ func TestForeignLeaveDuringSync(t *testing.T) {
 	}
 }
 
+// TestInitialTotemConfchgInSync: a change of the group in the middle of a synchronisation tells a client that has just joined
+// of the configuration before it, with that one's id.
+func TestInitialTotemConfchgInSync(t *testing.T) {
+	e := cpg.New()
+	c := servicetest.New(t, 1, func(n *servicetest.Node) { n.Load(e) })
+	c.Form(1)
+	p := connect(t, c, 1, 10)
+	p.join("g", ipcmsg.CPGFlagDeliverInitialTotemConf)
+	e.SyncInit([]totem.NodeID{1}, []totem.NodeID{1, 2}, totem.RingID{Rep: 1, Seq: 99})
+	c.Node(1).Router.Deliver("a", 2, ipcmsg.ExecCPGProc{Leave: true, Group: []byte("h"), PID: 20, Reason: ipcmsg.CPGReasonProcDown}.Append(nil, order()), false)
+	p.expect("in the middle", "totem 1.4 [1]")
+}
+
 // TestZombies: a process that its own node does not list any more is gone.
 func TestZombies(t *testing.T) {
 	e := cpg.New()

@@ -33,6 +33,10 @@ type Engine struct {
 	leaves    []leave // to be multicast: what could not be sent when the client went
 	sending   bool    // leaves are being sent at each token
 	stopping  bool
+	// CRules makes the engine follow 3.1 where it differs: a ring that cuts a synchronisation short makes it forget who had
+	// left, processes that go away are announced in the middle of one, and clients are told of leaves of processes that
+	// nobody knows, and of a ring with the members of the one before. For tests of rings of both.
+	CRules bool
 
 	nextHandle  uint64
 	maps        int // zero copy maps of all connections
@@ -80,7 +84,7 @@ func (e *Engine) Init(api service.API) error {
 func (e *Engine) Exit() {
 	e.stopping = true
 	for _, l := range e.leaves {
-		if !e.sync.running {
+		if !e.waiting() {
 			_ = e.sendLeave(l) // the others see the node go soon enough
 		}
 	}
@@ -202,11 +206,11 @@ type leave struct {
 
 // leave announces a process that went away, now or when the synchronisation is over.
 func (e *Engine) leave(l leave) {
-	if e.stopping && e.sync.running {
+	if e.stopping && e.waiting() {
 		return
 	}
 	e.departing[l]++
-	if !e.stopping && (e.sync.running || len(e.leaves) > 0) {
+	if !e.stopping && (e.waiting() || len(e.leaves) > 0) {
 		if len(e.leaves) >= maxWaiting {
 			e.api.Log().Errorf("too many processes to announce as gone; pid %d stays until this node leaves", l.pid)
 			e.departed(l)
@@ -220,6 +224,9 @@ func (e *Engine) leave(l leave) {
 		e.sendLeaves()
 	}
 }
+
+// waiting says that processes that go away are announced later.
+func (e *Engine) waiting() bool { return e.sync.running && !e.CRules }
 
 // departed takes back one of departing.
 func (e *Engine) departed(l leave) {
@@ -241,7 +248,7 @@ func (e *Engine) sendLeaves() {
 	}
 	e.sending = true
 	e.api.OnTokenSent(func() (done bool) {
-		if e.sync.running && !e.stopping {
+		if e.waiting() && !e.stopping {
 			e.sending = false
 			return true // SyncComplete begins again
 		}

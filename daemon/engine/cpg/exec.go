@@ -72,13 +72,15 @@ func (e *Engine) execProcLeave(from totem.NodeID, msg []byte, foreign bool) {
 		e.api.Log().Debugf("got procleave message from cluster node %d for pid %d", uint32(from), x.PID)
 	}
 	m := member{from, x.PID}
-	e.sync.departed(m, x.Group)
+	if !e.CRules {
+		e.sync.departed(m, x.Group)
+	}
 	if from == e.api.NodeID() && x.Reason == ipcmsg.CPGReasonProcDown {
 		e.departed(leave{pid: x.PID, group: string(x.Group)})
 	}
 	// A node that stops during a synchronisation announces processes that are not known here yet, and never will be: 3.1
 	// tells clients that they left. A local one waits for the word.
-	if g := e.lookup(x.Group); g != nil && !g.has(m) && from != e.api.NodeID() {
+	if g := e.lookup(x.Group); g != nil && !g.has(m) && from != e.api.NodeID() && !e.CRules {
 		e.api.Log().Debugf("procleave of an unknown process")
 	} else if g != nil {
 		e.notify(g, nil, []ipcmsg.CPGAddress{address(m, x.Reason)})

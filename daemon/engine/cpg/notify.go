@@ -56,7 +56,8 @@ func (e *Engine) confchg(g *group, joined, left []ipcmsg.CPGAddress) []byte {
 }
 
 // initialConfchg sends the totem configuration to the connections that asked for one and have not had it. The change of
-// another group may bring it before the connection's own join, as in the C daemon.
+// another group may bring it before the connection's own join, as in the C daemon. A change that comes in the middle of a
+// synchronisation, from a C daemon, brings the configuration before it; there with the id of the next ring.
 func (e *Engine) initialConfchg() {
 	var event []byte
 	for _, cl := range slices.Backward(e.clients) {
@@ -65,7 +66,11 @@ func (e *Engine) initialConfchg() {
 		}
 		cl.initialSent = true
 		if event == nil {
-			event = totemConfchg(e.sync.ring, e.sync.old)
+			ring := e.sync.oldRing
+			if e.CRules {
+				ring = e.sync.ring
+			}
+			event = totemConfchg(ring, e.sync.old)
 		}
 		cl.conn.Event(event)
 	}

@@ -16,6 +16,7 @@ type syncState struct {
 	ring    totem.RingID
 	members []totem.NodeID // of the ring being synchronised
 	old     []totem.NodeID // as last activated
+	oldRing totem.RingID   // of old
 	left    []totem.NodeID // of old, did not come along, or not all the way
 	pending bool           // left is of a synchronisation that was not activated
 
@@ -50,7 +51,7 @@ func (e *Engine) SyncInit(transitional, members []totem.NodeID, ring totem.RingI
 	// A node that left and came back since the last activation is in left and among the members. It stays there when the
 	// synchronisation of a ring is cut short by the next ring, to which it comes along: what was delivered meanwhile on its
 	// side is not known here. 3.1 forgets it, and then messages are missing without a change of the membership.
-	if !s.pending {
+	if !s.pending || e.CRules {
 		s.left = s.left[:0]
 	}
 	s.pending = true
@@ -92,12 +93,12 @@ func (e *Engine) SyncProcess() (done bool) {
 // SyncActivate makes the new membership count.
 func (e *Engine) SyncActivate() {
 	s := &e.sync
-	s.old, s.pending = append(s.old[:0], s.members...), false
+	s.old, s.oldRing, s.pending = append(s.old[:0], s.members...), s.ring, false
 	e.removeLeftNodes()
 	e.addCollected()
 	e.removeZombies()
 	s.collected, s.gone = nil, nil
-	event := totemConfchg(s.ring, s.old)
+	event := totemConfchg(s.oldRing, s.old)
 	for _, cl := range slices.Backward(e.clients) {
 		cl.conn.Event(event)
 	}

@@ -116,8 +116,10 @@ type Engine struct {
 	qdeviceName         string
 	qdeviceRegistration service.Conn // a registration that waits for its own message
 
-	lmsTimer     service.Timer
-	lmsDue       bool // the window ended in the synchronisation that is under way
+	lmsTimer service.Timer
+	lmsDue   bool // the window ended in the synchronisation that is under way
+	// CRules makes the engine follow 3.1 where it differs: last_man_standing. For tests of rings of both.
+	CRules       bool
 	qdeviceTimer service.Timer
 
 	// The sync in progress.

@@ -83,7 +83,7 @@ func (e *Engine) SyncAbort() {}
 // Here the count waits until the votes of all are known, and does not happen if that synchronisation is cut short.
 func (e *Engine) lastManStandingExpired() {
 	e.lmsTimer = nil
-	e.lmsDue = e.syncing && !e.allCounted()
+	e.lmsDue = e.syncing && !e.CRules && !e.allCounted()
 	if e.lmsDue {
 		return
 	}
