@@ -32,7 +32,7 @@ const (
 	// in this one, but only by those who have come with the sender ever since;
 	// the others have no beginning of it and drop the rest (totempg, since
 	// corosync 1.0). Several rings may lie between, when synchronisations are
-	// cut short.
+	// cut short. Options.Whole takes the exception away.
 	SameSet Property = "same-set"
 	// OneRing: all that deliver a message do so in the same ring.
 	OneRing Property = "one-ring"
@@ -74,6 +74,9 @@ type Options struct {
 	// behind it, and the next frames up to one that ends with a whole message:
 	// then a whole run of messages handed over before the ring may be missing.
 	CReceivers bool
+	// Whole: no daemon lets the change of a ring cut a message in two; who was in the middle of one sends it again as a
+	// whole. Then SameSet has no exception.
+	Whole bool
 	// Forgetful: nodes came back without their stored ring number, or with an
 	// old one. Ring ids may then name two rings, and what compares processes by
 	// the id of a ring is not checked.

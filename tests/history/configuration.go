@@ -12,7 +12,8 @@ const (
 	// Transitional: configuration changes come in pairs, a transitional one and
 	// the regular one of the same ring. The transitional set is within both the
 	// old and the new ring, and holds the node itself; its members that get to
-	// the new ring come from the same old one and have the same set.
+	// the new ring come from the same old one and have the same set. Whoever goes
+	// from the same old to the same new ring is in it.
 	Transitional Property = "transitional"
 	// NoGap: before the transitional configuration, what two members of a ring
 	// deliver is the beginning of one order, also if they part afterwards. Behind
@@ -312,11 +313,11 @@ func (c *checker) lifePair(p, q *lifeTrack) {
 		case slices.Contains(sp.along, q.Node) != slices.Contains(sq.along, p.Node) ||
 			slices.Contains(sp.along, q.Node) && !slices.Equal(sp.along, sq.along):
 			c.fail(Transitional, []string{p.at(sp.trans), q.at(sq.trans)}, "two that come along have different transitional sets")
-		case slices.Contains(sp.along, q.Node):
+		case !slices.Contains(sp.along, q.Node):
+			c.fail(Transitional, []string{p.at(sp.from), p.at(sp.trans), q.at(sq.trans)}, "two that go from one ring to the same next one do not come along with each other")
+		default:
 			c.lifeSet(p, q, sp, sq, sp.from, sp.trans, sq.from, sq.trans)
 			c.lifeSet(p, q, sp, sq, sp.trans, sp.to, sq.trans, sq.to)
-		default:
-			c.lifePrefix(p, q, sp, sq)
 		}
 	}
 	// Who is said to come along must come from the same ring.
@@ -366,7 +367,7 @@ func (c *checker) lifeDeliveries(t, o *lifeTrack, from, to int, s stay) []int {
 		if t.Steps[i].Kind != LifeDeliver {
 			continue
 		}
-		if c.sentBefore(m, s.ring) {
+		if !c.opt.Whole && c.sentBefore(m, s.ring) {
 			// What was sent during a synchronisation overtakes what was sent before: the sender has two queues.
 			k := sender{m.Node, m.Life}
 			low, heard := lowest[k]

@@ -171,6 +171,11 @@ func TestCheckLives(t *testing.T) {
 			2.1 t 1.8 2
 			1.1 r 1.8 1,2
 			2.1 r 1.8 1,2`, Transitional},
+		{"each alone from one ring to the next", two + `
+			1.1 t 1.8 1
+			2.1 t 1.8 2
+			1.1 r 1.8 1,2
+			2.1 r 1.8 1,2`, Transitional},
 		{"from another ring", two + `
 			2.1 t 2.8 2
 			2.1 r 2.8 2

@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -345,6 +346,40 @@ func TestCReceivers(t *testing.T) {
 	}
 	if got := Check(script(t, lines), Options{Settled: true, CReceivers: true}); len(got) == 0 {
 		t.Error("a message sent in the ring is missing, and that is allowed")
+	}
+}
+
+// Where a message that a ring change cuts is sent again as a whole, who comes from another ring has it.
+func TestWhole(t *testing.T) {
+	group := two + `
+		a V a -b
+		a T 1.8 1
+		b V b -a
+		b T 2.8 2
+		b S 1
+		a V a,b +b
+		a T 1.12 1,2
+		b V a,b +a
+		b T 1.12 1,2
+		b D b1`
+	ring := `
+		1.1 t 1.4 -
+		1.1 r 1.4 1
+		2.1 t 2.4 -
+		2.1 r 2.4 2
+		2.1 S 1
+		1.1 t 1.8 1
+		1.1 r 1.8 1,2
+		2.1 t 1.8 2
+		2.1 r 1.8 1,2
+		2.1 D 2.1/1`
+	for _, whole := range []bool{false, true} {
+		opt := Options{Settled: true, Whole: whole}
+		for what, got := range map[string][]Violation{"group": Check(script(t, group), opt), "ring": CheckLives(lives(t, ring), opt)} {
+			if missed := slices.ContainsFunc(got, func(v Violation) bool { return v.Property == SameSet }); missed != whole || !whole && len(got) > 0 {
+				t.Errorf("%s, whole %v: %s", what, whole, Report(got))
+			}
+		}
 	}
 }
 

@@ -41,6 +41,9 @@ type Mutant struct {
 	Event func(c *conn, msg []byte) [][]byte
 }
 
+// changesWorld says that the mutant may have another disk.
+func (m *Mutant) changesWorld() bool { return m != nil && m.Env != nil }
+
 // Cluster is a run.
 type Cluster struct {
 	Seed  uint64
@@ -458,7 +461,8 @@ func (c *Cluster) states() string {
 
 // Judge looks at everything that was recorded.
 func (c *Cluster) Judge() *Result {
-	settled := c.served() && c.whole && !c.stormed
+	// C's rules leave a message in two pieces when the ring changes in the middle of it.
+	opt := history.Options{Settled: c.served() && c.whole && !c.stormed, Forgetful: c.Plan.OldDisk, Whole: len(c.Plan.CRules) == 0}
 	if c.whole && !c.stormed {
 		c.judgeEnd()
 	}
@@ -468,11 +472,11 @@ func (c *Cluster) Judge() *Result {
 	}
 	slices.Sort(groups)
 	for _, g := range groups {
-		for _, v := range history.Check(c.histories[g], history.Options{Settled: settled, Forgetful: c.Plan.OldDisk}) {
+		for _, v := range history.Check(c.histories[g], opt) {
 			c.violate(string(v.Property), "%s: %v", g, v)
 		}
 	}
-	for _, v := range history.CheckLives(c.lives, history.Options{Settled: settled, Forgetful: c.Plan.OldDisk}) {
+	for _, v := range history.CheckLives(c.lives, opt) {
 		c.violate(string(v.Property), "rings: %v", v)
 	}
 	c.judgeLives()

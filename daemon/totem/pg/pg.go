@@ -124,6 +124,9 @@ func New(cfg Config) (*PG, error) {
 	p.ordinary.init(p.netMTU, p.slots)
 	p.transitional.init(p.netMTU, p.slots)
 	p.transitional.whole = true
+	if !cfg.CRules {
+		p.transitional.turn = highFrag
+	}
 	return p, nil
 }
 

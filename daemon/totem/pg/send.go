@@ -154,14 +154,14 @@ func (p *PG) Next(dst []byte, transitional bool) (n int, g totem.Guarantee, ok b
 		peers = &p.peers[1]
 	}
 	p.Stats.Frames++
-	if *peers != s.slot(s.next).cont && *peers != 0 {
+	if *peers != s.cont() && *peers != 0 {
 		// Receivers hold a partial message that will not be completed, and a C peer drops all pieces of a frame that does
 		// not continue it. An empty message is sacrificed to that.
 		*peers = 0
 		return copy(dst[:cap(dst)], sacrifice), totem.Agreed, true
 	}
 	d := s.pull(dst)
-	*peers = d.frag
+	*peers = s.last
 	if d.resent {
 		p.Stats.FramesResent++
 	}
@@ -174,8 +174,11 @@ func (p *PG) Next(dst []byte, transitional bool) (n int, g totem.Guarantee, ok b
 // the transitional stream it is in the other set of partial messages, and of one of the ordinary stream it is with those
 // that were in the old ring, but not with those that have come from another one. The latter is so in 3.1, where such nodes lose
 // the message, be it only a process that leaves. So the whole message is sent again; this is why its frames were kept.
+//
+// On when it is on already is the next ring, before the application has synchronised: the same holds for a message of the
+// transitional stream.
 func (p *PG) SendTransitional(on bool) {
-	if on == p.sendTrans {
+	if on == p.sendTrans && (!on || p.cfg.CRules) {
 		return
 	}
 	p.sendTrans = on

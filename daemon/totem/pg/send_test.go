@@ -111,11 +111,12 @@ func TestPackingLikeC(t *testing.T) {
 // A 5000-byte message of cpg makes the frames that were seen on the wire.
 func TestFragmentsOfLargeMessage(t *testing.T) {
 	p := newPG(t, udpMTU)
+	p.SetTransitional(false)
 	if err := p.Queue(GroupExec, totem.Agreed, [][]byte{make([]byte, 184), make([]byte, 5000)}); err != nil {
 		t.Fatal(err)
 	}
 	var got string
-	for _, f := range drain(p, true) {
+	for _, f := range drain(p, false) {
 		got += fmt.Sprintf("(%d,%d)%d ", f[5], f[4], binary.NativeEndian.Uint16(f[8:]))
 	}
 	if got != "(0,1)1400 (1,2)1400 (2,3)1400 (3,0)989 " {
@@ -123,29 +124,110 @@ func TestFragmentsOfLargeMessage(t *testing.T) {
 	}
 }
 
-// Fragment numbers go 1 to 255 and again 1, never 0 within a message.
+// Fragment numbers go 1 to 255 and again 1, never 0 within a message; those of the transitional stream stay above 128.
 func TestFragmentNumbersWrap(t *testing.T) {
-	p := newPG(t, udpMTU)
-	msg := bytesOf(1, 600*1400)
-	if err := p.Queue(GroupExec, totem.Safe, [][]byte{msg}); err != nil {
+	for _, trans := range []bool{false, true} {
+		p := newPG(t, udpMTU)
+		p.SetTransitional(trans)
+		msg := bytesOf(1, 600*1400)
+		if err := p.Queue(GroupExec, totem.Safe, [][]byte{msg}); err != nil {
+			t.Fatal(err)
+		}
+		p.Flush()
+		var h collector
+		first := uint8(1)
+		want := first
+		if trans {
+			first, want = highFrag, highFrag+1
+		}
+		buf := make([]byte, udpMTU)
+		for n := p.Pending(trans); n > 0; n-- {
+			size, g, _ := p.Next(buf, trans)
+			if n > 1 && buf[4] != want || n == 1 && buf[4] != 0 || g != totem.Safe {
+				t.Fatalf("fragment %d, want %d; guarantee %d", buf[4], want, g)
+			}
+			if want++; want == 0 {
+				want = first
+			}
+			p.Receive(1, buf[:size], false, &h)
+		}
+		if len(h.got) != 1 || h.got[0].data != string(msg) {
+			t.Error("message not delivered")
+		}
+	}
+}
+
+// A ring that follows before the application has synchronised cuts a message of the transitional stream: who comes with it
+// has no beginning of it, and gets it all the same.
+func TestCutInsideASynchronisation(t *testing.T) {
+	p, old, late := newPG(t, 200), newPG(t, 200), newPG(t, 200)
+	b := bytesOf(1, 700)
+	if err := p.Queue(GroupExec, 0, [][]byte{b}); err != nil {
 		t.Fatal(err)
 	}
-	p.Flush()
-	var h collector
-	want := uint8(1)
-	buf := make([]byte, udpMTU)
-	for n := p.Pending(true); n > 0; n-- {
-		size, g, _ := p.Next(buf, true)
-		if n > 1 && buf[4] != want || n == 1 && buf[4] != 0 || g != totem.Safe {
-			t.Fatalf("fragment %d, want %d; guarantee %d", buf[4], want, g)
-		}
-		if want++; want == 0 {
-			want = 1
-		}
-		p.Receive(1, buf[:size], false, &h)
+	var atOld, atLate collector
+	buf := make([]byte, 200)
+	for range 2 {
+		n, _, _ := p.Next(buf, true)
+		old.Receive(1, buf[:n], false, &atOld)
 	}
-	if len(h.got) != 1 || h.got[0].data != string(msg) {
-		t.Error("message not delivered")
+	p.SendTransitional(true)
+	for _, f := range drain(p, true) {
+		old.Receive(1, f, false, &atOld)
+		late.Receive(1, f, false, &atLate)
+	}
+	for _, h := range []*collector{&atOld, &atLate} {
+		if len(h.got) != 1 || h.got[0].data != string(b) {
+			t.Errorf("%d messages are delivered, one was sent", len(h.got))
+		}
+	}
+}
+
+// The rest of a message of the transitional stream comes behind the end of a synchronisation, where one of the ordinary stream
+// has been cut at the same place: it is no part of that, to us and to a C receiver. The message is lost, for it has left completely.
+func TestLateFrameContinuesNothing(t *testing.T) {
+	p, r := newPG(t, 200), newPG(t, 200)
+	var fromC []string
+	c := cReceiver{got: func(msg []byte) {
+		if set, payload, _ := splitGroups(msg, false); set != 0 {
+			fromC = append(fromC, string(payload))
+		}
+	}}
+	inTransC := cReceiver{got: c.got}
+	ordinary, transitional := bytesOf(1, 700), bytesOf(2, 700)
+	var h collector
+	buf := make([]byte, 200)
+	send := func(frames int, trans bool, setC *cReceiver) {
+		for range frames {
+			n, _, ok := p.Next(buf, trans)
+			if !ok {
+				t.Fatal("no frame")
+			}
+			r.Receive(1, buf[:n], false, &h)
+			setC.frame(buf[:n])
+		}
+	}
+	p.SetTransitional(false)
+	r.SetTransitional(false)
+	_ = p.Queue(GroupExec, 0, [][]byte{ordinary})
+	send(1, false, &c)
+	p.SetTransitional(true)
+	r.SetTransitional(true)
+	_ = p.Queue(GroupExec, 0, [][]byte{transitional})
+	send(1, true, &inTransC)
+	r.SetTransitional(false)
+	send(3, true, &c)
+	p.SetTransitional(false)
+	for p.Flush(); !p.Idle(); p.Flush() {
+		send(1, false, &c)
+	}
+	want := []string{string(ordinary)}
+	var got []string
+	for _, m := range h.got {
+		got = append(got, m.data)
+	}
+	if !slices.Equal(got, want) || !slices.Equal(fromC, want) {
+		t.Errorf("%d messages are delivered, to C %d, not the one", len(got), len(fromC))
 	}
 }
 

@@ -33,8 +33,17 @@ type stream struct {
 	fragCont uint8 // continuation of the slot being packed
 	nextFrag uint8 // number of the next fragment
 
-	cut bool // the last frame sent ended in the middle of a message
+	cut  bool  // the last frame sent ended in the middle of a message
+	last uint8 // fragment number of it as it was sent
+	// turn, unless zero, is the fragment number given last: numbers are then given as frames are sent, from highFrag to 255
+	// in turn. Receivers only compare them.
+	turn uint8
 }
+
+// highFrag is above the numbers that the ordinary stream uses for all but the longest messages. A frame of the transitional
+// stream that comes behind the end of a synchronisation is put together with the ordinary ones. There the sender may have left
+// the beginning of an ordinary message, or of an earlier sending of this one; with a number of its own it continues neither.
+const highFrag = 128
 
 // block is a number of slots whose memory is taken at once.
 type block struct {
@@ -143,6 +152,14 @@ func (s *stream) after(i int) int {
 	return i
 }
 
+// cont is the continuation of the next frame.
+func (s *stream) cont() uint8 {
+	if d := s.slot(s.next); s.turn == 0 || d.cont == 0 {
+		return d.cont
+	}
+	return s.last
+}
+
 // pull writes the next frame to dst and returns what it is. There must be one.
 func (s *stream) pull(dst []byte) *slot {
 	index := s.next
@@ -151,7 +168,13 @@ func (s *stream) pull(dst []byte) *slot {
 	data := frameHeader + lenSize*d.pieces
 	dst = dst[:data+d.size]
 	binary.NativeEndian.PutUint32(dst, 0)
-	dst[4], dst[5] = d.frag, d.cont
+	dst[5] = s.cont()
+	s.last = d.frag
+	if s.turn != 0 && d.frag != 0 {
+		s.turn = max(s.turn+1, highFrag)
+		s.last = s.turn
+	}
+	dst[4] = s.last
 	binary.NativeEndian.PutUint16(dst[6:], uint16(d.pieces))
 	for i := range d.pieces {
 		from := len(mem) - lenSize*(i+1)
