@@ -66,6 +66,7 @@ var serviceMutants = []codeMutant{
 var plans = map[string]func(*Plan){
 	"": func(*Plan) {}, "breakTies": breakTies, "twoNodes": twoNodes,
 	"lastMen": lastMen, "downscale": downscale,
+	"gaps": gaps, "cuts": cuts, "wide": wideWindow,
 	"large":   func(p *Plan) { p.Large, p.Clients, p.Burst = 0.5, 3, 10 },
 	"waiting": func(p *Plan) { p.WaitForAll, p.TwoNode, p.AutoTieBreaker = true, false, false },
 }

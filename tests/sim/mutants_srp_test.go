@@ -9,6 +9,7 @@ const (
 	fileDeliver     = "totem/srp/deliver.go"
 	fileRetransmit  = "totem/srp/retransmit.go"
 	fileHold        = "totem/srp/hold.go"
+	filePGSend      = "totem/pg/send.go"
 )
 
 // srpMutants break order and membership: srp, the numbers, the driver and the packing layer.

@@ -300,5 +300,5 @@ func TestCodeMutants(t *testing.T) {
 }
 
 func codeMutants() []codeMutant {
-	return slices.Concat(srpMutants, serviceMutants)
+	return slices.Concat(srpMutants, serviceMutants, guaranteeMutants)
 }

@@ -172,7 +172,10 @@ func (h *host) boot() {
 // ready is called when the daemon admits clients.
 func (p *proc) ready() {
 	if p.alive {
-		p.watchQuorum()
+		// Without a provider the quorum service says yes, and knows of no ring.
+		if strings.Contains(p.h.conf, "provider:") {
+			p.watchQuorum()
+		}
 		if p.c.Plan.Maps {
 			p.useMap()
 		}
@@ -245,10 +248,11 @@ func (w card) Send(batch []transport.Packet) {
 		}
 		batch = changed
 	}
-	if w.p.spy != nil {
-		for _, k := range batch {
+	for _, k := range batch {
+		if w.p.spy != nil {
 			w.p.spy.count(k.Frame)
 		}
+		w.p.stored(k.Frame)
 	}
 	if w.p.h.foreign {
 		for i := range batch {
@@ -278,6 +282,19 @@ func (w card) Send(batch []transport.Packet) {
 				w.Endpoint.Send([]transport.Packet{{To: to.id, Frame: k.Frame}})
 			}
 		}
+	}
+}
+
+// stored looks whether the id of a ring that is proposed or accepted is on the disk. No history shows it: who dies between the two
+// takes no part in the ring, and gives it another number when it comes back and hears of it. But nothing else keeps an id from
+// being used twice by who does not hear of it.
+func (p *proc) stored(frame []byte) {
+	if h, err := wire.ParseHeader(frame); err != nil || h.Type != wire.TypeCommitToken {
+		return
+	}
+	var t wire.CommitToken
+	if t.Parse(frame) == nil && t.Ring.Seq > p.h.stored && !p.c.opt.Mutant.changesWorld() {
+		p.c.violate("stored", "%v sends a commit token of ring %v, its disk has %d", p.h, t.Ring, p.h.stored)
 	}
 }
 
