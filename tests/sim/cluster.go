@@ -41,8 +41,8 @@ type Mutant struct {
 	Event func(c *conn, msg []byte) [][]byte
 }
 
-// changesWorld says that the mutant may have another disk.
-func (m *Mutant) changesWorld() bool { return m != nil && m.Env != nil }
+// changesWorld says that the mutant may have another disk, or sends what no daemon has made.
+func (m *Mutant) changesWorld() bool { return m != nil && (m.Env != nil || m.Send != nil) }
 
 // Cluster is a run.
 type Cluster struct {
