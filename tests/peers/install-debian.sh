@@ -22,7 +22,7 @@ if [ "${1:-}" != minimal ]; then
     packages+=(
         pacemaker pacemaker-cli-utils resource-agents crmsh
         corosync-qdevice corosync-qnetd corosync-notifyd corosync-vqsim
-        sbd dlm-controld
+        sbd dlm-controld pcs
     )
 fi
 
