@@ -120,7 +120,10 @@ install: build pkgconfig install-libs ## into DESTDIR, honours PREFIX LIBDIR SYS
 	@t=$(DESTDIR)$(SYSCONFDIR)/default/corosync-notifyd; [ -e $$t ] || $(INSTALL) -D -m 0644 packaging/etc/notifyd $$t
 	@t=$(DESTDIR)$(SYSCONFDIR)/dbus-1/system.d/corosync-signals.conf; [ -e $$t ] || $(INSTALL) -D -m 0644 packaging/etc/corosync-signals.conf $$t
 	@$(INSTALL) -D -m 0644 packaging/etc/COROSYNC-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs/COROSYNC-MIB.txt
+	GOOS= GOARCH= CGO_ENABLED=0 $(GO) run ./packaging/gen man3 include/corosync $(BUILDDIR)/man3
 	@for m in $(wildcard packaging/man/*.[1-8]); do $(INSTALL) -D -m 0644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$$(basename $$m) || exit 1; done
+	$(INSTALL) -d $(DESTDIR)$(MANDIR)/man3
+	$(INSTALL) -m 0644 $(BUILDDIR)/man3/*.3 $(DESTDIR)$(MANDIR)/man3/
 
 demo: build ## a cluster of three on this machine, shown in half a minute; root is not needed
 	$(GO) build -trimpath -o $(BUILDDIR)/demo ./tests/demo
@@ -128,7 +131,7 @@ demo: build ## a cluster of three on this machine, shown in half a minute; root 
 
 package: ## debs and rpms of the daemon, the libraries and the headers in dist/, through nfpm
 	rm -rf $(BUILDDIR)/package
-	$(MAKE) install BUILDDIR=$(BUILDDIR)/package DESTDIR=$(CURDIR)/$(BUILDDIR)/package/root LDFLAGS="-s -w" \
+	$(MAKE) install BUILDDIR=$(BUILDDIR)/package DESTDIR=$(CURDIR)/$(BUILDDIR)/package/root LDFLAGS="-s -w" CFLAGS="-O2 -s" \
 	  PREFIX=/usr SYSCONFDIR=/etc LOCALSTATEDIR=/var SBINDIR=/usr/sbin BINDIR=/usr/bin MANDIR=/usr/share/man SYSTEMDDIR=/unit LIBDIR=/libs
 	gzip -9nf $(BUILDDIR)/package/root/usr/share/man/man*/*
 	@mkdir -p dist

@@ -12,6 +12,10 @@
 //
 // the list of keys that publish the values in use. Everything else is copied. The pages in packaging/man are committed, and
 // a test fails when they are older than the tables. It runs on the machine of whoever changes the schema, nowhere else.
+//
+//	go run ./packaging/gen man3 include/corosync DIRECTORY
+//
+// writes the pages of the C functions from the comments of the headers, as make install does.
 package main
 
 //go:generate go run .
@@ -38,6 +42,17 @@ var templates embed.FS
 var pages = []string{"corosync.conf.5", "cmap_keys.7"}
 
 func main() {
+	if len(os.Args) > 1 {
+		if len(os.Args) != 4 || os.Args[1] != "man3" {
+			fmt.Fprintln(os.Stderr, "usage: gen | gen man3 HEADERS DIRECTORY")
+			os.Exit(2)
+		}
+		if err := functionPages(os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, "gen:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	dir := "packaging/man"
 	if _, err := os.Stat(dir); err != nil {
 		dir = filepath.Join("..", "man") // by go generate
