@@ -146,6 +146,10 @@ package: ## debs and rpms of the daemon, the libraries and the headers in dist/,
 	  cp -P $$ROOT/libs/*.so $$d/dev/; rm $$d/dev/libcorosync-go.so; \
 	  $(MAKE) -s pkgconfig BUILDDIR=$$d/dev/pkgconfig PREFIX=/usr LIBDIR=$$LIBDIR SYSCONFDIR=/etc LOCALSTATEDIR=/var; \
 	  LIBS=$$d/libs nfpm nfpm-libs; LIBS=$$d/dev nfpm nfpm-dev; done
+	@# What a package built with the libraries depends on; nfpm has no word for that file.
+	@set -e; f=dist/corosync-go-libs_$(PKG_VERSION)-$(PKG_RELEASE)_$(PKG_ARCH).deb; d=$(BUILDDIR)/package/shlibs; \
+	  [ -e $$f ] || exit 0; command -v dpkg-deb >/dev/null || { echo "no dpkg-deb, no shlibs in $$f"; exit 0; }; \
+	  dpkg-deb -R $$f $$d; $(INSTALL) -m 0644 packaging/deb/shlibs $$d/DEBIAN/shlibs; dpkg-deb --root-owner-group -Zxz -b $$d $$f >/dev/null
 
 clean: ## remove build/ and dist/
 	rm -rf $(BUILDDIR) dist
