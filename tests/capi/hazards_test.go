@@ -121,6 +121,19 @@ func TestHazards(t *testing.T) {
 	}
 }
 
+// TestSharedHandle: several threads use one handle, of each library.
+func TestSharedHandle(t *testing.T) {
+	dir := needLibraries(t)
+	inProcessNode(t)
+	prog := compile(t, dir, "shared")
+	for _, lib := range []string{"cpg", "cmap", "quorum", "votequorum", "cfg"} {
+		t.Run(lib, func(t *testing.T) {
+			t.Parallel()
+			well(t, dir, prog, lib)
+		})
+	}
+}
+
 // TestGoHost: a program in Go with cgo has a runtime of its own beside that of the library.
 func TestGoHost(t *testing.T) {
 	dir := needLibraries(t)
