@@ -335,9 +335,12 @@ func (c *Client) Receive(ctx context.Context, dst []byte) ([]byte, error) {
 // or until ctx ends. Events that came before the server's end are still returned. EAGAIN: none; ENOTCONN.
 func (c *Client) Event(ctx context.Context, timeout time.Duration) ([]byte, error) {
 	if d := c.dg; d != nil {
+		if c.taken { // shown, and not released: as with a ring it is still the oldest
+			return d.held, nil
+		}
 		b, err := d.next(ctx, c, &d.in, d.event, ctlEvent, &c.wake, d.held[:0], timeout)
 		if err == nil {
-			d.held = b
+			d.held, c.taken = b, true
 		}
 		return b, err
 	}
@@ -467,7 +470,9 @@ func (c *Client) BatchEvents(on bool) {
 func (c *Client) ReleaseEvent() {
 	if c.taken {
 		c.taken = false
-		c.event.Consume()
+		if c.dg == nil {
+			c.event.Consume()
+		}
 	}
 }
 

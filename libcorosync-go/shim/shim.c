@@ -447,10 +447,14 @@ static int fill(struct process *p, struct shim *o, uint64_t most)
 {
 	struct core_batch batch;
 	struct shim_chunk *c;
-	size_t size = most == 1 ? SMALL_CHUNK_BYTES : CHUNK_BYTES;
 	core_mask mask;
+	size_t size;
 	int rc, count = 1;
 
+	/* What was taken from a socket does not show in the descriptor any more, so nothing is taken in advance. */
+	if (o->record.kind == CORE_KIND_QB_SOCKET)
+		most = 1;
+	size = most == 1 ? SMALL_CHUNK_BYTES : CHUNK_BYTES;
 	if (o->record.event_sem != NULL && sem_getvalue(o->record.event_sem, &count) == 0 && count == 0)
 		return EAGAIN;
 	for (;;) {

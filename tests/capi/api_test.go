@@ -109,6 +109,7 @@ type side struct {
 	name   string
 	daemon netns.Daemon
 	libs   string // directory of the libraries; empty means Debian's
+	tail   string // of the configuration
 }
 
 // can are the programs whose library this side has.
@@ -243,7 +244,9 @@ func initializer(p program) bool {
 }
 
 // options is the usual configuration, with a short token: what is tested is no protocol.
-func options(daemon netns.Daemon) netns.Options { return netns.Options{Daemon: daemon, TokenMS: 500} }
+func (sd side) options() netns.Options {
+	return netns.Options{Daemon: sd.daemon, TokenMS: 500, Tail: sd.tail}
+}
 
 // device is a configuration with a quorum device. Nobody looks after it, but a
 // library may register one.
@@ -255,7 +258,7 @@ func device(opt netns.Options) netns.Options {
 // transcripts runs all programs in all modes on one side.
 func transcripts(t *testing.T, sd side, bin string, ps []program) map[string]string {
 	t.Helper()
-	opt := options(sd.daemon)
+	opt := sd.options()
 	c := netns.New(t, opt)
 	s := &stage{t: t, c: c, n: c.Node(1), side: sd, bin: bin, out: filepath.Join(c.Dir(), "api"), text: map[string]string{}}
 	for _, d := range []string{c.Dir(), s.out, s.signs()} {
@@ -263,6 +266,11 @@ func transcripts(t *testing.T, sd side, bin string, ps []program) map[string]str
 		if err := os.Chmod(d, 0o777); err != nil { // the programs of the other user write too
 			t.Fatal(err)
 		}
+	}
+	if sd.tail == overSockets {
+		s.c.UpAndFormed(formTimeout)
+		s.run("live", "", "live", ps)
+		return s.text
 	}
 	inits := choose(ps, initializer)
 	is := func(what string) func(program) bool { return func(p program) bool { return p.says(t, what) } }
@@ -358,11 +366,25 @@ func checkMaps(t *testing.T, sd side, maps string) {
 }
 
 // TestFunctions runs every program with Debian's libraries and with ours, on the
-// C daemon and on ours; all must say the same.
+// C daemon and on ours; all must say the same. Then it runs those that a living daemon is enough for once more while messages go
+// over sockets: there the descriptor does not show that the daemon is gone, with the C libraries as with ours.
 func TestFunctions(t *testing.T) {
 	netns.Need(t, "corosync-quorumtool", "timeout", "setpriv")
 	ps := programs(t)
 	bin := compilePrograms(t, ps)
+	t.Run("shared memory", func(t *testing.T) { compareSides(t, ps, bin, "") })
+	t.Run("sockets", func(t *testing.T) {
+		compareSides(t, choose(ps, func(p program) bool {
+			return !p.says(t, "ENDS_DAEMON") && !p.says(t, "NEEDS_DEVICE") && p.lib != "corosync_common" && p.lib != "sam"
+		}), bin, overSockets)
+	})
+}
+
+// overSockets makes clients and daemon exchange messages over sockets instead of shared memory.
+const overSockets = "\nsystem {\n\tqb_ipc_type: socket\n}\n"
+
+// compareSides runs programs on all four sides.
+func compareSides(t *testing.T, ps []program, bin, tail string) {
 	c, g := netns.CDaemon(), netns.GoDaemon(t)
 	sides := []side{{name: "Debian's libraries on the C daemon", daemon: c}, {name: "Debian's libraries on our daemon", daemon: g}}
 	if libs, why := builtLibraries(t); why == "" {
@@ -373,6 +395,7 @@ func TestFunctions(t *testing.T) {
 	texts := make([]map[string]string, len(sides))
 	t.Run("run", func(t *testing.T) {
 		for i, sd := range sides {
+			sd.tail = tail
 			t.Run(sd.name, func(t *testing.T) {
 				t.Parallel()
 				texts[i] = transcripts(t, sd, bin, sd.can(ps))

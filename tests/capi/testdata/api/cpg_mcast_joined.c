@@ -60,6 +60,11 @@ static void full(void)
 	MUST(cpg_join(h, &g));
 	MUST(cpg_dispatch(h, CS_DISPATCH_ONE));
 	MUST(cpg_fd_get(h, &fd));
+	if (daemon_of(fd) <= 0) { /* over sockets */
+		printf("full: nobody knows who the daemon is\n");
+		MUST(cpg_finalize(h));
+		return;
+	}
 	kill(daemon_of(fd), SIGSTOP);
 	while ((rc = cpg_mcast_joined(h, CPG_TYPE_AGREED, &v, 1)) == CS_OK && n < 100000)
 		n++;
