@@ -86,6 +86,9 @@ type voter struct {
 	previous []uint32
 	shrunk   bool // previous is part of the one before, which was quorate too
 	stayed   int  // of the members of the last ring, if that was all expected when it ended
+	// losses are when rings without members of the one before began: the window of last_man_standing runs from then, through
+	// other rings too.
+	losses []int64
 	// lowest are the nodes that may decide a tie.
 	lowest []uint32
 	// direct says that no ring lies between the last that was told and this one.
@@ -172,7 +175,7 @@ func (c *quorumChecker) enter(v *voter, i int) {
 		stay := time.Duration(s.Time-v.t.Steps[v.ringStep].Time) * time.Microsecond
 		if w := c.rules.LastManStanding; w > 0 && v.quorate {
 			// Clocks differ: what may have happened, and what must have.
-			if stay >= w*9/10 {
+			if slices.ContainsFunc(v.losses, func(at int64) bool { return time.Duration(s.Time-at)*time.Microsecond >= w*9/10 }) {
 				v.expected = min(v.expected, len(old))
 			}
 			if v.shrunk && stay >= w*12/10 {
@@ -208,6 +211,13 @@ func (c *quorumChecker) enter(v *voter, i int) {
 	for k, id := range s.Nodes {
 		if 2*(len(s.Nodes)-k) > c.rules.Nodes && !slices.Contains(v.lowest, id) {
 			v.lowest = append(v.lowest, id)
+		}
+	}
+	if w := c.rules.LastManStanding; w > 0 {
+		// A process that stands still is late.
+		v.losses = slices.DeleteFunc(v.losses, func(at int64) bool { return time.Duration(s.Time-at)*time.Microsecond > 3*w })
+		if c.rules.AutoTieBreaker || !within(v.nodes, s.Nodes) {
+			v.losses = append(v.losses, s.Time)
 		}
 	}
 	v.ring, v.nodes, v.ringStep, v.synced, v.inSync, v.settled = s.Ring, s.Nodes, i, -1, 0, false

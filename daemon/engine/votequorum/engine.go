@@ -116,8 +116,9 @@ type Engine struct {
 	qdeviceName         string
 	qdeviceRegistration service.Conn // a registration that waits for its own message
 
-	lmsTimer service.Timer
-	lmsDue   bool // the window ended in the synchronisation that is under way
+	lmsTimer  service.Timer
+	lmsDue    bool // the window ended in the synchronisation that is under way
+	lmsCounts bool // who is left in it has quorum
 	// CRules makes the engine follow 3.1 where it differs: last_man_standing. For tests of rings of both.
 	CRules       bool
 	qdeviceTimer service.Timer

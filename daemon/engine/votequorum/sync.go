@@ -13,7 +13,7 @@ func (e *Engine) SyncInit(_, members []totem.NodeID, ring totem.RingID) {
 	e.syncing = true
 	e.nodeInfoSent = false
 	e.waitForPoll = false
-	e.lmsDue = false
+	e.lmsDue, e.lmsCounts = false, false
 	if len(members) > 1 {
 		e.us.set(ipcmsg.VotequorumNodeFirst, false)
 	}
@@ -29,7 +29,8 @@ func (e *Engine) SyncInit(_, members []totem.NodeID, ring totem.RingID) {
 	}
 	if e.lastManStanding {
 		count := uint32(len(members))
-		if count >= e.quorum && left || count <= e.quorum && e.tie != atbNone && e.holdsLowest() {
+		e.lmsCounts = count >= e.quorum && left
+		if e.lmsCounts || count <= e.quorum && e.tie != atbNone && e.holdsLowest() {
 			e.stopTimer(&e.lmsTimer)
 			e.lmsTimer = e.api.After(e.lmsWindow, e.lastManStandingExpired)
 		}
@@ -79,11 +80,13 @@ func (e *Engine) SyncAbort() {}
 // lastManStandingExpired lets the members that have held together for the window be all that is expected.
 //
 // 3.1 counts even while a synchronisation is under way in which some have not told their votes: a node that has lost one and
-// meets another in a synchronisation that outlasts the window, and is then cut short, is all alone all that it expects.
-// Here the count waits until the votes of all are known, and does not happen if that synchronisation is cut short.
+// meets another in a synchronisation that outlasts the window, and is then cut short, is all alone all that it expects. Or
+// before it was decided whether there is quorum at all, so that two of seven are all that is expected when the window of the
+// five before them ends just then. Here the count waits for the end of a synchronisation, and does not happen if that is cut
+// short, unless the votes of all are known and enough.
 func (e *Engine) lastManStandingExpired() {
 	e.lmsTimer = nil
-	e.lmsDue = e.syncing && !e.CRules && !e.allCounted()
+	e.lmsDue = e.syncing && !e.CRules && !(e.lmsCounts && e.allCounted())
 	if e.lmsDue {
 		return
 	}
