@@ -162,7 +162,8 @@ func (m *Machine) receiveJoin(frame []byte) {
 // something new, it is added and everybody must agree again.
 func (m *Machine) processJoin(j *wire.Join) {
 	m.noteLeave(j)
-	if m.in.procs.equal(m.proc) && m.in.fails.equal(m.failed) {
+	forgiven := m.forgive(j)
+	if !forgiven && m.in.procs.equal(m.proc) && m.in.fails.equal(m.failed) {
 		if !j.IsLeave() {
 			m.consensus.add(j.SystemFrom)
 		}
@@ -170,12 +171,12 @@ func (m *Machine) processJoin(j *wire.Join) {
 		return
 	}
 	// A JOIN that bears this node's name but not its lists was sent by somebody else, or in an earlier life.
-	if m.knows(j) || j.SystemFrom == m.id {
+	if !forgiven && (m.knows(j) || j.SystemFrom == m.id) {
 		return
 	}
 	// In C a list that is not believed starts GATHER again as well, and is answered with a JOIN. Nodes that do not believe each
 	// other then restart their consensus timers for as long as the JOINs go back and forth, of which there are ever more.
-	if m.merge(j) || m.state == Operational || m.cfg.CRules {
+	if m.merge(j) || forgiven || m.state == Operational || m.cfg.CRules {
 		m.enterGather(ReasonMergeDuringJoin)
 	}
 }
@@ -205,10 +206,38 @@ func (m *Machine) merge(j *wire.Join) bool {
 	m.proc.addAll(m.in.procs)
 	if m.in.fails.has(m.id) {
 		m.failed.add(j.SystemFrom)
+		m.noteRejection(j)
 	} else if m.memb.has(j.SystemFrom) {
 		m.failed.addAll(m.in.fails)
 	}
 	return len(m.proc)+len(m.failed) != before
+}
+
+// rejection is a JOIN that declared this node failed.
+type rejection struct {
+	by  totem.NodeID
+	seq uint64 // of the sender's ring
+}
+
+func (m *Machine) noteRejection(j *wire.Join) {
+	m.rejectedBy = slices.DeleteFunc(m.rejectedBy, func(r rejection) bool { return r.by == j.SystemFrom || !m.failed.has(r.by) })
+	m.rejectedBy = append(m.rejectedBy, rejection{j.SystemFrom, j.RingSeq})
+}
+
+// forgive takes a node out of the failed ones that was there because it had declared this node failed, when it has formed a
+// ring since and does not say so any more. In C it stays there until this node has formed a ring, and that one then believes
+// this node's old word: two nodes can go on so in turn, each in rings of its own (simulation, seed 51490).
+func (m *Machine) forgive(j *wire.Join) bool {
+	if m.cfg.CRules || m.state != Gather || m.in.fails.has(m.id) || j.IsLeave() || !m.failed.has(j.SystemFrom) {
+		return false
+	}
+	i := slices.IndexFunc(m.rejectedBy, func(r rejection) bool { return r.by == j.SystemFrom })
+	if i < 0 || j.RingSeq <= m.rejectedBy[i].seq {
+		return false
+	}
+	m.rejectedBy = slices.Delete(m.rejectedBy, i, i+1)
+	m.failed = slices.DeleteFunc(m.failed, func(id totem.NodeID) bool { return id == j.SystemFrom })
+	return true
 }
 
 // agreed reports whether all that are not failed have sent the lists that this node has.
