@@ -287,9 +287,10 @@ func TestEvents(t *testing.T) {
 		}
 		s.answer(func(*ServerConn, []byte) {})
 		s.call(pump)
-		stop := make(chan struct{})
-		defer close(stop)
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		defer func() { close(stop); <-stopped }() // the server is closed behind it
 		go func() {
+			defer close(stopped)
 			for {
 				select {
 				case <-stop:
