@@ -28,44 +28,51 @@ func Dial(ctx context.Context, service string, opts *Options) (*Conn, error) {
 	if o.MaxMessage <= 0 {
 		o.MaxMessage = DefaultMaxMessage
 	}
+	try := []Protocol{o.Protocol}
 	if o.Protocol == Auto {
-		switch v := os.Getenv(Variable); v {
-		case "":
-		case "qb":
-			o.Protocol = QB
-		case "coroipc":
-			o.Protocol = CoroIPC
-		default:
-			return nil, fmt.Errorf("%s is %q, allowed are qb and coroipc: %w", Variable, v, syscall.EPROTONOSUPPORT)
+		var err error
+		if try, err = Protocols(os.Getenv(Variable)); err != nil {
+			return nil, err
 		}
 	}
-	dial, ok := protocols[o.Protocol]
-	if !ok {
-		return nil, os.NewSyscallError("connect", syscall.EPROTONOSUPPORT)
+	var first error
+	for _, p := range try {
+		dial, ok := protocols[p]
+		if !ok {
+			return nil, os.NewSyscallError("connect", syscall.EPROTONOSUPPORT)
+		}
+		t, err := dial(ctx, service, o)
+		if err == nil {
+			return New(t), nil
+		}
+		if first == nil {
+			first = err
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			break
+		}
 	}
-	t, err := dial(ctx, service, o)
-	if err != nil {
-		return nil, err
+	return nil, first
+}
+
+// Protocols says what a value of Variable means: what to try, the next only if nobody listens for the one before. The error
+// to report is that of the first.
+func Protocols(value string) ([]Protocol, error) {
+	switch value {
+	case "":
+		return []Protocol{QB, CoroIPC}, nil
+	case "qb":
+		return []Protocol{QB}, nil
+	case "coroipc":
+		return []Protocol{CoroIPC}, nil
 	}
-	return New(t), nil
+	return nil, fmt.Errorf("%s is %q, allowed are qb and coroipc: %w", Variable, value, syscall.EPROTONOSUPPORT)
 }
 
 // protocols is the seam where a protocol is added.
 var protocols = map[Protocol]func(context.Context, string, Options) (Transport, error){
-	Auto:    dialAny,
 	QB:      dialQB,
 	CoroIPC: dialCoroIPC,
-}
-
-func dialAny(ctx context.Context, service string, o Options) (Transport, error) {
-	t, err := dialQB(ctx, service, o)
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return t, err
-	}
-	if t, errOther := dialCoroIPC(ctx, service, o); errOther == nil {
-		return t, nil
-	}
-	return nil, err
 }
 
 func dialQB(ctx context.Context, service string, o Options) (Transport, error) {
@@ -82,12 +89,21 @@ var numbers = map[string]int{
 	ipcmsg.IPCNameQuorum: ipcmsg.ServiceQuorum, ipcmsg.IPCNameVotequorum: ipcmsg.ServiceVotequorum,
 }
 
-func dialCoroIPC(ctx context.Context, service string, o Options) (Transport, error) {
+// CoroService is the number that a service of 3.x has over coroipc, with the messages of 3.x.
+func CoroService(service string) (int, error) {
 	number, ok := numbers[service]
 	if !ok {
-		return nil, os.NewSyscallError("connect", syscall.ECONNREFUSED)
+		return 0, os.NewSyscallError("connect", syscall.ECONNREFUSED)
 	}
-	c, err := coroipc.Dial(ctx, coroipc.Service3x+number, o.MaxMessage)
+	return coroipc.Service3x + number, nil
+}
+
+func dialCoroIPC(ctx context.Context, service string, o Options) (Transport, error) {
+	number, err := CoroService(service)
+	if err != nil {
+		return nil, err
+	}
+	c, err := coroipc.Dial(ctx, number, o.MaxMessage)
 	if err != nil {
 		return nil, err
 	}

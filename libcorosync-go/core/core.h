@@ -11,12 +11,12 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define CORE_ABI 2
+#define CORE_ABI 3
 
 enum core_service { CORE_CPG = 1, CORE_CMAP, CORE_QUORUM, CORE_VOTEQUORUM, CORE_CFG };
 
-/* The protocol a connection speaks; 0 in core_open means that the core chooses. */
-enum core_kind { CORE_KIND_AUTO = 0, CORE_KIND_QB_SHM = 1, CORE_KIND_QB_SOCKET = 2, CORE_KIND_COROIPC = 3 };
+/* The protocol a connection speaks. */
+enum core_kind { CORE_KIND_QB_SHM = 1, CORE_KIND_QB_SOCKET = 2, CORE_KIND_COROIPC = 3 };
 
 struct core_map {
 	void *addr;
@@ -30,12 +30,15 @@ struct core_map {
 struct core_record {
 	uint32_t kind;
 	uint32_t service;
+	const char *wanted; /* for open: the protocol that the user named, or NULL */
 	int32_t fd;       /* what *_fd_get returns: readable when an event waits */
+	int32_t poll_for; /* while it opens: what to poll fd for */
 	int32_t live_fd;  /* hangs up when the daemon is gone */
 	int32_t byte_fd;  /* carries one byte with each event, to be received by the C side; -1 if none does */
 	int32_t reply_fd; /* readable when a reply waits; -1 if reply_sem tells */
 	void *reply_sem;  /* glibc semaphore, posted with each reply, or NULL */
 	void *event_sem;  /* glibc semaphore whose value counts events: nothing to ask for at 0; NULL if none tells */
+	int32_t answered; /* every request is, OP_CPG_MCAST too, and takes the place of an answer that is not yet fetched */
 	int32_t fds[4];   /* the protocol's own */
 	uint64_t max_message;
 	int32_t server_pid;
@@ -111,7 +114,7 @@ enum core_op {
 	OP_CFG_GET_NODE_ADDRS, /* a[0] node -> r[0] count, r[1] family, out[0] 16 bytes each */
 	OP_CFG_LOCAL_GET,     /* -> r[0] node */
 
-	OP_CPG_MCAST = 0x300, /* a[0] guarantee, iov: has no reply */
+	OP_CPG_MCAST = 0x300, /* a[0] guarantee, iov: has no reply, or a status only where all is answered */
 };
 
 /* Events, as core_events puts them into the caller's memory one after the other, each at a multiple of 16. */
@@ -152,7 +155,7 @@ struct core_batch {
  * The functions of the core. Those that return int give 0 or an errno. EAGAIN: nothing done, wait first.
  */
 struct core_functions {
-	int (*open)(struct core_record *);                         /* EAGAIN: poll fd, then step */
+	int (*open)(struct core_record *);                         /* EAGAIN: poll fd for poll_for, then step */
 	int (*step)(struct core_record *);
 	void (*abort)(struct core_record *);                       /* of an unfinished open */
 	int (*adopt)(struct core_record *);                        /* fills in .core */

@@ -47,7 +47,7 @@ func put(v *C.struct_iovec, b []byte) {
 
 // decode turns a reply into results.
 func decode(k *C.struct_core_call, b []byte) (cserr.Error, error) {
-	if k.op < C.CORE_VALUE_OPS {
+	if k.op < C.CORE_VALUE_OPS || k.op == C.OP_CPG_MCAST {
 		h, err := ipcmsg.ParseResponseHeader(b)
 		return h.Error, err
 	}

@@ -3,13 +3,11 @@ package coroipc
 import (
 	"context"
 	"encoding/binary"
-	"os"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/corosync-go/corosync/libcorosync-go/cserr"
 	"github.com/corosync-go/corosync/libcorosync-go/internal/sock"
 	"github.com/corosync-go/corosync/libcorosync-go/shm"
 )
@@ -38,9 +36,11 @@ type Client struct {
 	closed    atomic.Bool // Close has been called: the rest is unmapped
 	lost      atomic.Bool // the server is gone
 	interrupt atomic.Bool // wakes Receive: Shutdown, or a context that ended
+	opening   *opening    // until the server has answered
+	shared    bool        // somebody else may have a conversation and take events in between
 
 	// Requester's side. The buffers have room for one conversation.
-	asked bool     // a request is under way
+	asked bool     // a request is under way; of no interest if shared
 	late  [][]byte // answers that nobody waited for any more, and that made room for the next request
 
 	// Dispatcher's side.
@@ -61,128 +61,34 @@ func Dial(ctx context.Context, service, maxMessage int) (*Client, error) {
 
 // DialAt is Dial of a socket with another name in the abstract namespace.
 func DialAt(ctx context.Context, name string, service, maxMessage int) (*Client, error) {
-	page := unix.Getpagesize()
-	size := (max(maxMessage, page) + page - 1) / page * page
-	return dial(ctx, name, service, [fileCount]int{controlBytes, size, size, 2 * size})
+	return dial(ctx, name, service, sizesFor(maxMessage))
 }
 
 func dial(ctx context.Context, name string, service int, sizes [fileCount]int) (*Client, error) {
-	addr, err := sock.Abstract(name)
+	c, err := start(name, service, sizes)
 	if err != nil {
-		return nil, os.NewSyscallError("connect", err)
-	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	if fd, err = sock.AboveStandard(fd); err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	c := &Client{fd: fd, service: service}
-	if err := c.setup(ctx, addr, sizes); err != nil {
-		unix.Close(fd)
-		c.closeWake()
-		c.unmap()
 		return nil, err
 	}
-	return c, nil
-}
-
-// setup makes the files and has the server map them.
-func (c *Client) setup(ctx context.Context, addr *sock.Address, sizes [fileCount]int) (err error) {
-	for {
-		err := sock.Connect(c.fd, addr)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return os.NewSyscallError("connect", err)
-		}
-		break
-	}
-	s := setup{service: int32(c.service)}
-	defer func() {
-		if err == nil {
-			return // the server has unlinked them
-		}
-		for _, p := range s.paths {
-			if p != "" {
-				unix.Unlink(p)
-			}
-		}
-	}()
-	for i := range s.paths {
-		if s.paths[i], c.maps[i], err = shm.CreateTemp(clientDirs, prefixes[i], sizes[i]); err != nil {
-			return err
-		}
-		s.sizes[i] = uint64(sizes[i])
-	}
-	c.ctl, _ = newControl(c.maps[fileControl])
-	c.ctl.init()
-	if err := c.exchange(ctx, s.append(nil)); err != nil {
-		return err
-	}
-	return nil
-}
-
-// exchange sends the setup request and waits for the answer, as long as the server and ctx allow. Exactly 8 bytes are
-// received: those of events may follow at once.
-func (c *Client) exchange(ctx context.Context, request []byte) error {
 	wake, stop, err := sock.WakeOn(ctx, &c.wake)
 	if err != nil {
-		return err
+		c.Abort()
+		return nil, err
 	}
 	defer stop()
-	wait := func(events int16) {
-		p := [...]unix.PollFd{{Fd: int32(c.fd), Events: events}, {Fd: int32(wake), Events: unix.POLLIN}}
+	for {
+		err := c.Step()
+		if e, bare := err.(unix.Errno); !bare || e != unix.EAGAIN {
+			if err != nil {
+				return nil, err
+			}
+			return c, nil
+		}
+		if err := ctx.Err(); err != nil {
+			c.Abort()
+			return nil, err
+		}
+		p := [...]unix.PollFd{{Fd: int32(c.fd), Events: c.Wants()}, {Fd: int32(wake), Events: unix.POLLIN}}
 		sock.PPoll(p[:], -1)
-	}
-	for len(request) > 0 {
-		n, errno := sock.Send(c.fd, request)
-		switch {
-		case errno == unix.EINTR:
-		case errno == unix.EAGAIN:
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			wait(unix.POLLOUT)
-		case errno != 0:
-			return os.NewSyscallError("send", errno)
-		default:
-			request = request[n:]
-		}
-	}
-	var answer [answerBytes]byte
-	for have := 0; have < len(answer); {
-		n, errno := sock.Recv(c.fd, answer[have:])
-		switch {
-		case errno == unix.EINTR:
-		case errno == unix.EAGAIN:
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			wait(unix.POLLIN)
-		case errno != 0:
-			return os.NewSyscallError("recv", errno)
-		case n == 0:
-			return os.NewSyscallError("recv", unix.ENOTCONN)
-		default:
-			have += n
-		}
-	}
-	switch e := parseAnswer(answer[:]); e {
-	case cserr.OK:
-		return nil
-	case cserr.TryAgain:
-		return os.NewSyscallError("connect", unix.EAGAIN)
-	case cserr.NotExist:
-		return os.NewSyscallError("connect", unix.ENOSYS)
-	case cserr.NoResources:
-		return os.NewSyscallError("connect", unix.EMFILE)
-	case cserr.Security:
-		return os.NewSyscallError("connect", unix.EACCES)
-	default:
-		return e
 	}
 }
 
@@ -222,7 +128,7 @@ func (c *Client) Send(_ int, iov [][]byte) error {
 	if c.down.Load() || c.lost.Load() || c.ctl.load(ctlClosed) != 0 {
 		return unix.ENOTCONN
 	}
-	if c.asked {
+	if c.asked && !c.shared {
 		if !c.ctl.response.Try() {
 			return unix.EAGAIN
 		}
@@ -244,6 +150,7 @@ func (c *Client) Send(_ int, iov [][]byte) error {
 	for _, b := range iov {
 		at += copy(buf[at:], b)
 	}
+	binary.NativeEndian.PutUint32(c.maps[fileResponse][sizeAt(c.service):], 0)
 	c.asked = true
 	c.ctl.request.Post() // nobody sleeps on this one
 	if c.ctl.work.Post() {
@@ -287,18 +194,28 @@ func (c *Client) Receive(ctx context.Context, dst []byte) ([]byte, error) {
 
 // answer takes the answer out of its buffer after its semaphore was taken.
 func (c *Client) answer(dst []byte) ([]byte, error) {
-	if c.ctl.load(ctlClosed) != 0 { // that was the post of the end
+	b, err := c.answered()
+	if err != nil {
+		return nil, err
+	}
+	return append(dst, b...), nil
+}
+
+// answered is the answer in its buffer, which the next request makes invalid. The server posts once more when it ends, which
+// may be right behind its last answer: Send has made the length 0, so it tells whether there is one.
+func (c *Client) answered() ([]byte, error) {
+	buf := c.maps[fileResponse]
+	n := binary.NativeEndian.Uint32(buf[sizeAt(c.service):])
+	if n == 0 && c.ctl.load(ctlClosed) != 0 {
 		c.lost.Store(true)
 		return nil, unix.ENOTCONN
 	}
 	c.asked = false
-	buf := c.maps[fileResponse]
-	n := binary.NativeEndian.Uint32(buf[sizeAt(c.service):])
 	if n < responseHeader || uint64(n) > uint64(len(buf)) {
 		c.lost.Store(true)
 		return nil, unix.EBADMSG
 	}
-	return append(dst, buf[:n]...), nil
+	return buf[:n], nil
 }
 
 // Event returns the oldest event, a view that is valid until ReleaseEvent, waiting up to timeout (negative: for ever)
@@ -312,27 +229,46 @@ func (c *Client) Event(ctx context.Context, timeout time.Duration) ([]byte, erro
 	if !c.waiting() {
 		return nil, c.noEvent()
 	}
-	ring := c.maps[fileDispatch]
-	var head [responseHeader]byte
-	a, b := view(ring, int(c.read), responseHeader)
-	copy(head[copy(head[:], a):], b)
-	n := int(binary.NativeEndian.Uint32(head[sizeAt(c.service):]))
-	if n < responseHeader || n > len(ring)-spare {
-		c.lost.Store(true)
-		return nil, unix.EBADMSG
+	if err := c.find(); err != nil {
+		return nil, err
 	}
 	if c.debt++; !c.batch {
 		c.takeByte()
 	} else if c.debt >= settleBytes {
 		c.settle()
 	}
+	return c.event(), nil
+}
+
+// find sees how long the oldest event is, and takes it out.
+func (c *Client) find() error {
+	ring := c.maps[fileDispatch]
+	if c.shared {
+		c.read = c.ctl.load(ctlRead)
+	}
+	n := 0
+	if valid(c.read, len(ring)) {
+		var head [responseHeader]byte
+		a, b := view(ring, int(c.read), responseHeader)
+		copy(head[copy(head[:], a):], b)
+		n = int(binary.NativeEndian.Uint32(head[sizeAt(c.service):]))
+	}
+	if n < responseHeader || n > len(ring)-spare {
+		c.lost.Store(true)
+		return unix.EBADMSG
+	}
 	c.taken = n
-	a, b = view(ring, int(c.read), n)
+	return nil
+}
+
+// event is the one that was found, in one piece.
+func (c *Client) event() []byte {
+	a, b := view(c.maps[fileDispatch], int(c.read), c.taken)
 	if len(b) == 0 {
-		return a, nil
+		return a
 	}
 	c.joined = append(append(c.joined[:0], a...), b...)
-	return c.joined, nil
+	return c.joined
 }
 
 // waiting says whether an event is in the ring. The server posts once more when it is gone.
@@ -405,6 +341,9 @@ func (c *Client) awaitEvent(ctx context.Context, timeout time.Duration) error {
 func (c *Client) hint() {
 	if c.ctl.load(ctlFlow) == 0 {
 		return
+	}
+	if c.shared {
+		c.read = c.ctl.load(ctlRead)
 	}
 	size := len(c.maps[fileDispatch])
 	if write := c.ctl.load(ctlWrite); valid(write, size) && mostlyFree(c.read, write, size) && c.ctl.work.Post() {

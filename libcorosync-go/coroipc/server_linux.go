@@ -2,7 +2,6 @@ package coroipc
 
 import (
 	"encoding/binary"
-	"errors"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -66,8 +65,8 @@ func (l *Listener) newConn(p *Pending) (_ *ServerConn, err error) {
 	for i, path := range p.setup.paths {
 		// All are taken even if one is refused: nobody else would remove those of a client that dies now.
 		mem, errTake := shm.Take(path, serverDirs, prefixes[i], int(p.setup.sizes[i]), owners...)
-		if errTake != nil {
-			err = errors.Join(err, errTake)
+		if err == nil {
+			err = errTake
 		}
 		c.maps[i] = mem
 	}

@@ -28,4 +28,7 @@ typedef struct { uint64_t mask; } core_mask;
 core_mask core_enter(void);
 void core_leave(core_mask mask);
 
+/* coroipc_hint asks for events that wait in the daemon for room. Nothing in other protocols. */
+void coroipc_hint(const struct shim *o);
+
 #endif

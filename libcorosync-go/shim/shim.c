@@ -242,13 +242,14 @@ cs_error_t shim_open(enum shim_kind kind, struct shim **object)
 	if (error != CS_OK)
 		return error;
 	a.o->record.service = kind;
+	a.o->record.wanted = getenv("COROSYNC_IPC");
 	mask = core_enter();
 	rc = a.p->core.open(&a.o->record);
 	core_leave(mask);
 	pthread_cleanup_push(give_up, &a);
 	while (rc == EAGAIN && a.o->record.core != NULL) {
 		fd.fd = a.o->record.fd;
-		fd.events = POLLIN;
+		fd.events = (short)a.o->record.poll_for;
 		poll(&fd, 1, -1);
 		mask = core_enter();
 		rc = a.p->core.step(&a.o->record);
@@ -341,6 +342,15 @@ static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
 	pthread_cleanup_push(unlock_mutex, &o->requests);
 	if (o->finalized == 1)
 		rc = EBADF;
+	/* Where a request needs no descriptor, one that the program has closed is to end the connection all the same. */
+	if (rc == 0 && o->record.answered && daemon_gone(o))
+		rc = ENOTCONN;
+	if (rc == 0 && o->record.answered && o->owed > 0) {
+		o->owed = 0; /* who is cancelled while waiting owes it again */
+		rc = await_reply(p, o, NULL);
+		if (rc != 0)
+			o->owed = 1;
+	}
 	if (rc == 0) {
 		mask = core_enter();
 		rc = p->core.request(&o->record, call);
@@ -360,7 +370,14 @@ static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
 }
 
 cs_error_t shim_call_raw(struct shim *o, struct core_call *call) { return exchange(o, call, 1); }
-cs_error_t shim_send(struct shim *o, struct core_call *call) { return exchange(o, call, 0); }
+
+/* What is answered nevertheless can say that it came too early. Else a call of 3.1 that has no reply succeeds. */
+cs_error_t shim_send(struct shim *o, struct core_call *call)
+{
+	cs_error_t error = exchange(o, call, o->record.answered);
+
+	return error == CS_OK && o->record.answered && call->status == CS_ERR_TRY_AGAIN ? CS_ERR_TRY_AGAIN : error;
+}
 
 cs_error_t shim_call(struct shim *o, struct core_call *call)
 {
@@ -455,8 +472,10 @@ static int fill(struct process *p, struct shim *o, uint64_t most)
 	if (o->record.kind == CORE_KIND_QB_SOCKET)
 		most = 1;
 	size = most == 1 ? SMALL_CHUNK_BYTES : CHUNK_BYTES;
-	if (o->record.event_sem != NULL && sem_getvalue(o->record.event_sem, &count) == 0 && count == 0)
+	if (o->record.event_sem != NULL && sem_getvalue(o->record.event_sem, &count) == 0 && count == 0) {
+		coroipc_hint(o);
 		return EAGAIN;
+	}
 	for (;;) {
 		c = chunk_of(o, size);
 		if (c == NULL)

@@ -110,6 +110,7 @@ type side struct {
 	daemon netns.Daemon
 	libs   string // directory of the libraries; empty means Debian's
 	tail   string // of the configuration
+	ipc    string // protocol; empty means the default
 }
 
 // can are the programs whose library this side has.
@@ -158,6 +159,9 @@ func (s *stage) start(mode string, together bool, as string, ps []program) *netn
 	argv := []string{"env", "OUT=" + s.out, "BIN=" + s.bin, "AS=" + as, "API_SIGNS=" + s.signs(), "API_MAPS=" + filepath.Join(s.out, "maps")}
 	if s.side.libs != "" {
 		argv = append(argv, "LD_LIBRARY_PATH="+s.side.libs)
+	}
+	if s.side.ipc != "" {
+		argv = append(argv, ipcVariable+s.side.ipc)
 	}
 	argv = append(argv, "sh", "-c", script, "sh", mode)
 	if together {
@@ -366,8 +370,9 @@ func checkMaps(t *testing.T, sd side, maps string) {
 }
 
 // TestFunctions runs every program with Debian's libraries and with ours, on the
-// C daemon and on ours; all must say the same. Then it runs those that a living daemon is enough for once more while messages go
-// over sockets: there the descriptor does not show that the daemon is gone, with the C libraries as with ours.
+// C daemon and on ours, there over both protocols; all must say the same. Then it runs those that a living daemon is enough for
+// once more while messages go over sockets: there the descriptor does not show that the daemon is gone, with the C libraries as
+// with ours.
 func TestFunctions(t *testing.T) {
 	netns.Need(t, "corosync-quorumtool", "timeout", "setpriv")
 	ps := programs(t)
@@ -383,12 +388,15 @@ func TestFunctions(t *testing.T) {
 // overSockets makes clients and daemon exchange messages over sockets instead of shared memory.
 const overSockets = "\nsystem {\n\tqb_ipc_type: socket\n}\n"
 
-// compareSides runs programs on all four sides.
+// compareSides runs programs on all sides; over coroipc there are no sockets to choose.
 func compareSides(t *testing.T, ps []program, bin, tail string) {
 	c, g := netns.CDaemon(), netns.GoDaemon(t)
 	sides := []side{{name: "Debian's libraries on the C daemon", daemon: c}, {name: "Debian's libraries on our daemon", daemon: g}}
 	if libs, why := builtLibraries(t); why == "" {
 		sides = append(sides, side{name: "our libraries on the C daemon", daemon: c, libs: libs}, side{name: "our libraries on our daemon", daemon: g, libs: libs})
+		if tail == "" {
+			sides = append(sides, side{name: "our libraries on our daemon over coroipc", daemon: g, libs: libs, ipc: "coroipc"})
+		}
 	} else {
 		t.Logf("without our libraries: %s", why)
 	}

@@ -36,6 +36,17 @@ func host(t *testing.T, dir string, argv ...string) (out string, err error) {
 	return b.String(), err
 }
 
+// ipcVariable, with a protocol behind it, makes our libraries speak that.
+const ipcVariable = "COROSYNC_IPC="
+
+// protocols are those that our libraries and our daemon speak.
+var protocols = []string{"qb", "coroipc"}
+
+// over is a command line whose program speaks a protocol.
+func over(protocol string, argv ...string) []string {
+	return append([]string{"env", ipcVariable + protocol}, argv...)
+}
+
 // TestStockTools: Debian's tools print with our libraries what they print with Debian's.
 func TestStockTools(t *testing.T) {
 	netns.Need(t, "corosync-quorumtool", "corosync-cpgtool", "corosync-cfgtool", "corosync-cmapctl")
@@ -52,15 +63,21 @@ func TestStockTools(t *testing.T) {
 		set := []string{"corosync-cmapctl", "-s", "capi.test", "str", "one"} // the same to begin with
 		host(t, "", set...)
 		want, wantErr := host(t, "", argv...)
-		host(t, "", set...)
-		got, err := host(t, dir, argv...)
-		got, want = varying.ReplaceAllString(got, ""), varying.ReplaceAllString(want, "")
+		want = varying.ReplaceAllString(want, "")
+		value := regexp.MustCompile(`(?m) = .*$`)
 		if line == "corosync-cmapctl -m stats" { // values move; the keys are compared
-			value := regexp.MustCompile(`(?m) = .*$`)
-			got, want = value.ReplaceAllString(got, ""), value.ReplaceAllString(want, "")
+			want = value.ReplaceAllString(want, "")
 		}
-		if got != want || netns.ExitCode(err) != netns.ExitCode(wantErr) {
-			t.Errorf("%s: exit %v, want %v\ngot:\n%s\nwant:\n%s", line, err, wantErr, got, want)
+		for _, p := range protocols {
+			host(t, "", set...)
+			got, err := host(t, dir, over(p, argv...)...)
+			got = varying.ReplaceAllString(got, "")
+			if line == "corosync-cmapctl -m stats" {
+				got = value.ReplaceAllString(got, "")
+			}
+			if got != want || netns.ExitCode(err) != netns.ExitCode(wantErr) {
+				t.Errorf("%s over %s: exit %v, want %v\ngot:\n%s\nwant:\n%s", line, p, err, wantErr, got, want)
+			}
 		}
 	}
 }
@@ -81,7 +98,7 @@ func compile(t *testing.T, dir, name string) string {
 func well(t *testing.T, dir string, argv ...string) {
 	t.Helper()
 	if out, err := host(t, dir, argv...); err != nil || out != "" {
-		t.Errorf("%s: %v\n%s", strings.Join(argv[1:], " "), err, out)
+		t.Errorf("%s: %v\n%s", strings.Join(argv, " "), err, out)
 	}
 }
 
@@ -91,10 +108,12 @@ func TestFork(t *testing.T) {
 	inProcessNode(t)
 	prog := compile(t, dir, "fork")
 	for _, lib := range []string{"cpg", "cmap", "quorum", "votequorum", "cfg"} {
-		t.Run(lib, func(t *testing.T) {
-			t.Parallel()
-			well(t, dir, prog, lib)
-		})
+		for _, p := range protocols {
+			t.Run(lib+" over "+p, func(t *testing.T) {
+				t.Parallel()
+				well(t, dir, over(p, prog, lib)...)
+			})
+		}
 	}
 }
 
@@ -109,15 +128,17 @@ func TestHazards(t *testing.T) {
 		// kB resident, kB of the locked account; 3 MB of either are rings, 64 MB of the account an arena of glibc's.
 		{"lock-first", "25000", "150000"}, {"lock-later", "25000", "150000"}, {"limits"},
 	} {
-		t.Run(args[0], func(t *testing.T) {
-			out, err := host(t, dir, append([]string{prog}, args...)...)
-			if reason, ok := strings.CutPrefix(out, "skip: "); ok && err == nil {
-				t.Skip("skip: " + reason)
-			}
-			if err != nil || out != "" {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
+		for _, p := range protocols {
+			t.Run(args[0]+" over "+p, func(t *testing.T) {
+				out, err := host(t, dir, over(p, append([]string{prog}, args...)...)...)
+				if reason, ok := strings.CutPrefix(out, "skip: "); ok && err == nil {
+					t.Skip("skip: " + reason)
+				}
+				if err != nil || out != "" {
+					t.Errorf("%v\n%s", err, out)
+				}
+			})
+		}
 	}
 }
 
@@ -129,7 +150,9 @@ func TestSharedHandle(t *testing.T) {
 	for _, lib := range []string{"cpg", "cmap", "quorum", "votequorum", "cfg"} {
 		t.Run(lib, func(t *testing.T) {
 			t.Parallel()
-			well(t, dir, prog, lib)
+			for _, p := range protocols { // one after the other: they use the same keys
+				well(t, dir, over(p, prog, lib)...)
+			}
 		})
 	}
 }
@@ -148,7 +171,9 @@ func TestGoHost(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	well(t, dir, prog)
+	for _, p := range protocols {
+		well(t, dir, over(p, prog)...)
+	}
 }
 
 // TestHostEnvironment: settings of a Go runtime in the environment are meant for other programs.
@@ -172,13 +197,15 @@ func TestValgrind(t *testing.T) {
 	inProcessNode(t)
 	prog := compile(t, dir, "hazards")
 	for _, mode := range []string{"reenter", "cancel"} {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			out, err := host(t, dir, "valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
-				"--error-exitcode=9", "--suppressions=testdata/hazards/core.supp", prog, mode)
-			if err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
+		for _, p := range protocols {
+			t.Run(mode+" over "+p, func(t *testing.T) {
+				t.Parallel()
+				out, err := host(t, dir, over(p, "valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
+					"--error-exitcode=9", "--suppressions=testdata/hazards/core.supp", prog, mode)...)
+				if err != nil {
+					t.Errorf("%v\n%s", err, out)
+				}
+			})
+		}
 	}
 }

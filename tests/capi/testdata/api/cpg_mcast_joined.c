@@ -45,7 +45,10 @@ static void whole(cpg_handle_t h, size_t len)
 	free(p);
 }
 
-/* The daemon is stopped, so the queue gets full. */
+/*
+ * The daemon is stopped, so the queue gets full. Over coroipc it answers each message, so it is not stopped: there the queue
+ * gets full as nobody reads what comes, and the daemon lets a message pass now and then.
+ */
 static void full(void)
 {
 	cpg_callbacks_t c = {.cpg_deliver_fn = check};
@@ -53,7 +56,9 @@ static void full(void)
 	char text[4000];
 	struct iovec v = {.iov_base = text, .iov_len = sizeof text};
 	cpg_handle_t h;
-	int fd, n = 0, rc;
+	const char *ipc = getenv("COROSYNC_IPC");
+	int answered = ipc != NULL && strcmp(ipc, "coroipc") == 0;
+	int fd, n = 0, rc, last = CS_OK;
 
 	memset(text, 'f', sizeof text);
 	MUST(cpg_initialize(&h, &c));
@@ -65,11 +70,16 @@ static void full(void)
 		MUST(cpg_finalize(h));
 		return;
 	}
-	kill(daemon_of(fd), SIGSTOP);
-	while ((rc = cpg_mcast_joined(h, CPG_TYPE_AGREED, &v, 1)) == CS_OK && n < 100000)
-		n++;
+	if (!answered)
+		kill(daemon_of(fd), SIGSTOP);
+	while (((rc = cpg_mcast_joined(h, CPG_TYPE_AGREED, &v, 1)) == CS_OK || (answered && last == CS_OK)) && n < 100000) {
+		if (rc == CS_OK)
+			n++;
+		last = rc;
+	}
 	printf("full: %s, it held more than 100: %d\n", name_of(rc), n > 100);
-	rc = cpg_mcast_joined(h, CPG_TYPE_AGREED, &v, 1);
+	while ((rc = cpg_mcast_joined(h, CPG_TYPE_AGREED, &v, 1)) == CS_OK && answered)
+		n++;
 	printf("full: %s\n", name_of(rc));
 	kill(daemon_of(fd), SIGCONT);
 	answers = 0;
