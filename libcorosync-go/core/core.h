@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define CORE_ABI 3
+#define CORE_ABI 4
 
 enum core_service { CORE_CPG = 1, CORE_CMAP, CORE_QUORUM, CORE_VOTEQUORUM, CORE_CFG };
 
@@ -44,7 +44,7 @@ struct core_record {
 	int32_t server_pid;
 	uint32_t server_uid, server_gid;
 	struct core_map maps[8];
-	uint64_t words[8];
+	uint64_t words[8]; /* the protocol's own; libqb's shared memory: size of the three rings in words */
 	char path[256];
 	void *core; /* the core's own state, valid for the core that made it only */
 };

@@ -161,6 +161,9 @@ func describeQB(r *C.struct_core_record, q *qbipc.Client) {
 	path := unsafe.Slice((*byte)(unsafe.Pointer(&r.path)), len(r.path))
 	clear(path)
 	copy(path[:len(path)-1], s.ControlPath)
+	for i, n := range s.Words {
+		r.words[i] = C.uint64_t(n)
+	}
 	r.reply_sem, r.event_sem = nil, nil
 	if reply, event, ok := q.Sems(); ok {
 		r.reply_sem, r.event_sem = reply.Pointer(), event.Pointer()

@@ -18,6 +18,7 @@ type State struct {
 	Setup       int       // the setup socket
 	Request     int       // socket transport: where requests go out and replies come in, otherwise -1
 	Event       int       // socket transport: where events come in, otherwise -1
+	Words       [3]uint32 // sizes of the request, reply and event ring, as they were found good; 0 in the socket transport
 	Maps        [6][]byte // header and data of the request, reply and event ring; the control file in the socket transport
 	ControlPath string    // socket transport: the file of Maps[0]
 }
@@ -88,6 +89,10 @@ func (c *Client) State() State {
 	if d := c.dg; d != nil {
 		s.Dgram, s.Request, s.Event, s.ControlPath = true, d.request, d.event, d.ctlPath
 		s.Maps[0] = d.ctl
+		return s
+	}
+	for i, r := range []*ring.Ring{c.request, c.reply, c.event} {
+		s.Words[i] = r.Words()
 	}
 	return s
 }

@@ -182,6 +182,9 @@ func (r *Ring) SetRef(v int32)  { atomic.StoreUint32(word32(r.hdr, offRef), uint
 func (r *Ring) AddRef(n int32)  { atomic.AddUint32(word32(r.hdr, offRef), uint32(n)) }
 func (r *Ring) MaxMessage() int { return int(r.max) }
 
+// Words is the size of the ring: what the header said when it was looked at.
+func (r *Ring) Words() uint32 { return r.words }
+
 // wrap is the byte offset of word p, counted past the end if need be.
 func (r *Ring) wrap(p uint32) int { return int(p%r.words) * 4 }
 

@@ -14,6 +14,7 @@
 
 #include <corosync/corodefs.h>
 
+#include "direct.h"
 #include "process.h"
 
 #define SLICE_MS 200          /* how long a wait for a reply goes without a look at the daemon */
@@ -321,12 +322,22 @@ static int await_reply(struct process *p, struct shim *o, struct core_call *call
 		pthread_cleanup_pop(0);
 		if (o->record.reply_sem != NULL && !taken && !gone)
 			continue;
-		mask = core_enter();
-		rc = p->core.reply(&o->record, call, taken);
-		core_leave(mask);
+		rc = taken && !o->failed ? direct_reply(&o->record, call) : DIRECT_ASK;
+		if (rc == DIRECT_ASK) {
+			mask = core_enter();
+			rc = p->core.reply(&o->record, call, taken);
+			core_leave(mask);
+		}
 		if (rc != EAGAIN)
 			return rc;
 	}
+}
+
+/* note_failure remembers that the core has given the connection up: it has the answers from then on. */
+static void note_failure(struct shim *o, int rc)
+{
+	if (rc == ENOTCONN || rc == EBADMSG)
+		o->failed = 1;
 }
 
 static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
@@ -351,7 +362,9 @@ static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
 		if (rc != 0)
 			o->owed = 1;
 	}
-	if (rc == 0) {
+	if (rc == 0)
+		rc = o->failed ? DIRECT_ASK : direct_request(&o->record, call);
+	if (rc == DIRECT_ASK) {
 		mask = core_enter();
 		rc = p->core.request(&o->record, call);
 		core_leave(mask);
@@ -365,6 +378,7 @@ static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
 		if (rc == 0)
 			rc = await_reply(p, o, call);
 	}
+	note_failure(o, rc);
 	pthread_cleanup_pop(1);
 	return qb_to_cs_error(-rc);
 }
@@ -480,9 +494,13 @@ static int fill(struct process *p, struct shim *o, uint64_t most)
 		c = chunk_of(o, size);
 		if (c == NULL)
 			return ENOMEM;
-		mask = core_enter();
-		rc = p->core.events(&o->record, c->first, c->size, most, &batch);
-		core_leave(mask);
+		rc = o->failed ? DIRECT_ASK : direct_events(&o->record, c->first, c->size, most, &batch);
+		if (rc == DIRECT_ASK) {
+			mask = core_enter();
+			rc = p->core.events(&o->record, c->first, c->size, most, &batch);
+			core_leave(mask);
+			note_failure(o, rc);
+		}
 		if (rc == 0 && batch.count > 0) {
 			c->used = batch.used;
 			o->chunk = c;

@@ -51,6 +51,7 @@ struct shim {
 	struct shim_chunk *chunk;  /* events taken from the daemon and not yet delivered */
 	struct shim_chunk *spare;
 	unsigned int debt;         /* events taken whose byte is still in byte_fd */
+	int failed;                /* the connection is broken, as the core has found out */
 
 	union {
 		uint64_t words[8];

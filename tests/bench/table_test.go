@@ -86,7 +86,11 @@ type row struct {
 	target        float64
 }
 
-type table struct{ rows []row }
+type table struct {
+	rows []row
+	// heads name the two that are compared; C and Go if empty.
+	heads [2]string
+}
 
 func (t *table) add(name, unit string, c, g, quotients []float64, target float64) {
 	t.rows = append(t.rows, row{name: name, unit: unit, c: median(c), g: median(g), ratio: median(quotients),
@@ -159,7 +163,11 @@ func policies(pid int) string {
 
 func (t *table) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-36s %10s %10s  %-5s %6s  %-13s %s\n", "", "C", "Go", "", "ratio", "least..most", "target")
+	heads := t.heads
+	if heads == [2]string{} {
+		heads = names
+	}
+	fmt.Fprintf(&b, "%-36s %10s %10s  %-5s %6s  %-13s %s\n", "", heads[0], heads[1], "", "ratio", "least..most", "target")
 	for _, r := range t.rows {
 		target := ""
 		if r.target > 0 {

@@ -2,7 +2,7 @@
  * A load for closed process groups, and what comes back of it.
  *
  *   cpgload flood   BYTES SECONDS   one thread sends as fast as it may, one counts
- *   cpgload latency BYTES SECONDS   one message in flight
+ *   cpgload latency BYTES SECONDS   one message in flight; "call" is the sending call alone
  *
  * The first quarter of a second is not counted. Prints "name=value" lines.
  */
@@ -113,12 +113,12 @@ static int by_value(const void *a, const void *b)
 
 static void latency(struct iovec *iov, uint64_t length)
 {
-	uint32_t *sample = malloc(sizeof *sample * MAX_SAMPLES);
+	uint32_t *sample = malloc(sizeof *sample * MAX_SAMPLES), *call = malloc(sizeof *call * MAX_SAMPLES);
 	unsigned long n = 0;
 	uint64_t start, t;
 	cs_error_t err;
 
-	if (!sample)
+	if (!sample || !call)
 		exit(1);
 	while (!atomic_load(&joined))
 		if ((err = cpg_dispatch(handle, CS_DISPATCH_ONE)) != CS_OK)
@@ -126,24 +126,28 @@ static void latency(struct iovec *iov, uint64_t length)
 	start = now() + WARMUP_NS;
 	do {
 		unsigned long before = atomic_load(&own);
-		uint64_t sent = now();
+		uint64_t sent = now(), called;
 
 		while ((err = cpg_mcast_joined(handle, CPG_TYPE_AGREED, iov, 1)) == CS_ERR_TRY_AGAIN)
 			;
 		if (err != CS_OK)
 			die("cpg_mcast_joined", err);
+		called = now();
 		while (atomic_load(&own) == before)
 			if ((err = cpg_dispatch(handle, CS_DISPATCH_ONE)) != CS_OK)
 				die("cpg_dispatch", err);
 		t = now();
-		if (sent >= start && n < MAX_SAMPLES)
+		if (sent >= start && n < MAX_SAMPLES) {
+			call[n] = (uint32_t)(called - sent);
 			sample[n++] = (uint32_t)(t - sent);
+		}
 	} while (t < start + length);
 	if (!n)
 		exit(1);
 	qsort(sample, n, sizeof *sample, by_value);
-	printf("samples=%lu\np50=%.3f\np90=%.3f\np99=%.3f\nmax=%.3f\n", n,
-		sample[n / 2] / 1e3, sample[n * 9 / 10] / 1e3, sample[n * 99 / 100] / 1e3, sample[n - 1] / 1e3);
+	qsort(call, n, sizeof *call, by_value);
+	printf("samples=%lu\np50=%.3f\np90=%.3f\np99=%.3f\nmax=%.3f\ncall=%.3f\n", n,
+		sample[n / 2] / 1e3, sample[n * 9 / 10] / 1e3, sample[n * 99 / 100] / 1e3, sample[n - 1] / 1e3, call[n / 2] / 1e3);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,589 @@
+//go:build linux
+
+package capi
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
+	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
+	"github.com/corosync-go/corosync/libcorosync-go/ring"
+)
+
+const (
+	ask   = -1
+	again = int(syscall.EAGAIN)
+
+	directWords = 1024 // a page: beyond it nobody may read
+	directMax   = 1000
+
+	directEventHead = 336 // of struct core_event
+)
+
+// direct is the program of testdata/direct.c, and the daemon's side of its connection.
+type direct struct {
+	t         *testing.T
+	in        io.Writer
+	out       *bufio.Scanner
+	cmd       *exec.Cmd
+	hdr, data [3][]byte // request, reply, event
+	bytes     int       // the daemon's end of the socket
+}
+
+// TestDirect is about the messages that C writes and reads without the core.
+func TestDirect(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("skip: gcc is not installed")
+	}
+	prog := filepath.Join(t.TempDir(), "direct")
+	args := []string{"-O1", "-g", "-Wall", "-Wextra", "-std=gnu11", "-I../../include", "-o", prog, "testdata/direct.c",
+		"../../libcorosync-go/shim/direct.c", "../../libcorosync-go/shim/qbring.c", "-lpthread"}
+	checks := []string{"-fsanitize=address,undefined", "-fno-sanitize-recover=all"} // not every compiler has them
+	if exec.Command("gcc", append(args, checks...)...).Run() != nil {
+		if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+			t.Fatalf("gcc: %v\n%s", err, out)
+		}
+	}
+	for name, test := range map[string]func(*testing.T, *direct){
+		"requests": directRequests, "refuses": directRefuses, "events": directEvents, "replies": directReplies, "broken": directBroken, "hostile": directHostile,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, newDirect(t, prog)) })
+	}
+}
+
+func newDirect(t *testing.T, prog string) *direct {
+	t.Helper()
+	dir := t.TempDir()
+	d := &direct{t: t}
+	argv := []string{}
+	for i := range d.hdr {
+		for j, mem := range []*[]byte{&d.hdr[i], &d.data[i]} {
+			p := filepath.Join(dir, fmt.Sprintf("ring%d-%d", i, j))
+			*mem = mapFile(t, p, []int{12288, directWords * 4}[j])
+			argv = append(argv, p)
+		}
+		role := ring.Writer
+		if i == 0 {
+			role = ring.Reader
+		}
+		r, err := ring.Create(d.hdr[i][:ring.HeaderBytes], d.data[i], directMax, role, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetRef(2)
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := os.NewFile(uintptr(fds[1]), "socket")
+	d.bytes = fds[0]
+	d.cmd = exec.Command(prog, append(argv, fmt.Sprint(directWords), fmt.Sprint(directMax), "3")...)
+	d.cmd.ExtraFiles = []*os.File{theirs}
+	stderr := &bytes.Buffer{}
+	d.cmd.Stderr = stderr
+	in, err := d.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := d.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.in, d.out = in, bufio.NewScanner(out)
+	d.out.Buffer(nil, 1<<20)
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	t.Cleanup(func() {
+		in.Close()
+		if err := d.cmd.Wait(); err != nil {
+			t.Errorf("%v\n%s", err, stderr)
+		}
+		unix.Close(d.bytes)
+	})
+	return d
+}
+
+func mapFile(t *testing.T, path string, size int) []byte {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(int64(size)); err != nil {
+		t.Fatal(err)
+	}
+	b, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Munmap(b) })
+	return b
+}
+
+// line is the next line of the answer, in fields.
+func (d *direct) line() []string {
+	d.t.Helper()
+	if !d.out.Scan() {
+		d.t.Fatalf("the program has ended: %v", d.out.Err())
+	}
+	return strings.Fields(d.out.Text())
+}
+
+// do gives a command and returns the numbers of its answer.
+func (d *direct) do(format string, args ...any) []int {
+	d.t.Helper()
+	fmt.Fprintf(d.in, format+"\n", args...)
+	return ints(d.t, d.line())
+}
+
+func ints(t *testing.T, fields []string) []int {
+	t.Helper()
+	var list []int
+	for _, f := range fields {
+		if strings.HasPrefix(f, ".") {
+			break
+		}
+		var n int
+		if _, err := fmt.Sscan(f, &n); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+func (d *direct) open(i int, role ring.Role) *ring.Ring {
+	d.t.Helper()
+	r, err := ring.Open(d.hdr[i][:ring.HeaderBytes], d.data[i], directMax, role)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return r
+}
+
+// told is how many bytes have come since the last look.
+func (d *direct) told() int {
+	b := make([]byte, 4096)
+	n, _ := unix.Read(d.bytes, b)
+	return max(n, 0)
+}
+
+func word(b []byte, off int) uint32 {
+	return uint32(b[off]) | uint32(b[off+1])<<8 | uint32(b[off+2])<<16 | uint32(b[off+3])<<24
+}
+
+func setWord(b []byte, off int, v uint32) {
+	b[off], b[off+1], b[off+2], b[off+3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
+}
+
+func pattern(seed, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(seed + i*7)
+	}
+	return b
+}
+
+// directRequests: what C writes is what the Go client would have written, across the end of the ring and up to its
+// brim, and each message comes with one byte.
+func directRequests(t *testing.T, d *direct) {
+	rnd := rand.New(rand.NewSource(1))
+	r := d.open(0, ring.Reader)
+	var model [][]byte
+	split, wrapped, full := 0, 0, 0
+	for i := range 12000 {
+		if rnd.Intn(2) == 0 {
+			at := word(d.hdr[0], 0)
+			var msg []byte
+			var rc int
+			if rnd.Intn(4) == 0 {
+				key := strings.Repeat("k", 1+rnd.Intn(255))
+				msg = ipcmsg.CmapGetRequest{Key: []byte(key), ValueLen: uint64(i)}.Append(nil)
+				rc = d.do("get %s %d", key, i)[0]
+			} else {
+				n := rnd.Intn(directMax - ipcmsg.CPGMcastRequestFixed + 1)
+				msg = ipcmsg.CPGMcastRequest{Guarantee: ipcmsg.CPGAgreed, Payload: pattern(i, n)}.Append(nil)
+				rc = d.do("mcast %d %d %d", i, n, rnd.Intn(n+1))[0]
+			}
+			fits := len(model) == 0
+			if !fits {
+				room, err := d.open(0, ring.Writer).Room()
+				if err != nil {
+					t.Fatal(err)
+				}
+				fits = rc == 0 || room >= len(msg)+12
+			}
+			switch {
+			case rc == 0 && d.told() == 1:
+				model = append(model, msg)
+				if at == directWords-1 {
+					split++
+				}
+				if word(d.hdr[0], 0) < at {
+					wrapped++
+				}
+			case (rc == again || rc == ask) && !fits && d.told() == 0 && word(d.hdr[0], 0) == at:
+				full++
+			default:
+				t.Fatalf("%d: %d, %d messages of the model", i, rc, len(model))
+			}
+			continue
+		}
+		head, tail, err := r.Peek()
+		if len(model) == 0 {
+			if err != ring.ErrEmpty {
+				t.Fatal(i, err)
+			}
+			continue
+		}
+		if got := append(append([]byte{}, head...), tail...); err != nil || !bytes.Equal(got, model[0]) {
+			t.Fatalf("%d: %v\n%x, want\n%x", i, err, got, model[0])
+		}
+		r.Consume()
+		model = model[1:]
+	}
+	if split == 0 || wrapped == 0 || full == 0 {
+		t.Error("not covered: split", split, "wrapped", wrapped, "full", full)
+	}
+}
+
+// directRefuses: what is not plainly good is left to the core, with the ring as it was.
+func directRefuses(t *testing.T, d *direct) {
+	for _, c := range []struct {
+		name    string
+		off     int // of the header of requests
+		value   uint32
+		command string
+		want    int
+	}{
+		{"flow 1", 8240, 1, "mcast 1 10 5", again},
+		{"flow 2", 8240, 2, "mcast 1 10 5", again},
+		{"flow 3", 8240, 3, "mcast 1 10 5", 0},
+		{"flow negative", 8240, 1 << 31, "mcast 1 10 5", 0},
+		{"flow 1, ordinary", 8240, 1, "get k 1", ask},
+		{"flow 2, ordinary", 8240, 2, "get k 1", 0},
+		{"closed", 8204, 0, "mcast 1 10 5", ask},
+		{"closed by force", 8204, 1<<32 - 1, "get k 1", ask},
+		{"write cursor", 0, directWords, "mcast 1 10 5", ask},
+		{"write cursor, far", 0, 1<<32 - 1, "mcast 1 10 5", ask},
+		{"read cursor", 4, directWords, "mcast 1 10 5", ask},
+		{"word size", 8, 1 << 30, "mcast 1 10 5", 0},
+		{"too long", 8, directWords, "mcast 1 961 5", ask},
+		{"just not too long", 8, directWords, "mcast 1 960 5", 0},
+		{"no key", 8, directWords, "get " + strings.Repeat("k", 256) + " 1", ask},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			old := word(d.hdr[0], c.off)
+			setWord(d.hdr[0], c.off, c.value)
+			before, data := slices.Clone(d.hdr[0]), slices.Clone(d.data[0])
+			got := d.do("%s", c.command)[0]
+			unchanged := bytes.Equal(before, d.hdr[0]) && bytes.Equal(data, d.data[0])
+			setWord(d.hdr[0], c.off, old)
+			told := d.told()
+			if got != c.want || (got == 0) == unchanged || (got == 0) != (told == 1) {
+				t.Errorf("%d, want %d; unchanged %v; %d bytes", got, c.want, unchanged, told)
+			}
+			if r := d.open(0, ring.Reader); got == 0 {
+				if _, _, err := r.Peek(); err != nil {
+					t.Error(err)
+				}
+				r.Consume()
+			}
+		})
+	}
+	unix.Shutdown(d.bytes, unix.SHUT_RDWR)
+	if got := d.do("mcast 1 10 5")[0]; got != int(syscall.ENOTCONN) {
+		t.Errorf("%d after the end", got)
+	}
+}
+
+// cEvent is what an event must look like to C; nil if it is for the core.
+func cEvent(msg []byte) []string {
+	h, err := ipcmsg.ParseResponseHeader(msg)
+	if err != nil {
+		return nil
+	}
+	line := func(id, n int, node, pid uint32, counts [3]int, group []byte, data string) []string {
+		name := make([]byte, 129)
+		copy(name, group)
+		return strings.Fields(fmt.Sprintf("%d %d %d %d %d %d %d .%x %d .%s", id, (directEventHead+n+15)&^15, node, pid, counts[0], counts[1],
+			counts[2], name, len(group), data))
+	}
+	switch h.ID {
+	case ipcmsg.CPGEventDeliver:
+		if e, err := ipcmsg.ParseCPGDeliverEvent(msg); err == nil {
+			return line(1, len(e.Payload), e.NodeID, e.PID, [3]int{len(e.Payload)}, e.Group, hex.EncodeToString(e.Payload))
+		}
+	case ipcmsg.CPGEventConfchg:
+		if e, err := ipcmsg.ParseCPGConfchgEvent(msg); err == nil {
+			var data []byte
+			for _, a := range slices.Concat(e.Members, e.Left, e.Joined) {
+				for _, v := range []uint32{a.NodeID, a.PID, a.Reason} {
+					data = append(data, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
+				}
+			}
+			return line(3, len(data), 0, 0, [3]int{len(e.Members), len(e.Left), len(e.Joined)}, e.Group, hex.EncodeToString(data))
+		}
+	}
+	return nil
+}
+
+// anyEvent is an event as daemons send it, or with something wrong.
+func anyEvent(rnd *rand.Rand) []byte {
+	group := pattern(rnd.Intn(256), rnd.Intn(129))
+	addresses := func() []ipcmsg.CPGAddress {
+		list := make([]ipcmsg.CPGAddress, rnd.Intn(8))
+		for i := range list {
+			list[i] = ipcmsg.CPGAddress{NodeID: rnd.Uint32(), PID: rnd.Uint32(), Reason: uint32(rnd.Intn(6))}
+		}
+		return list
+	}
+	msg := ipcmsg.CPGDeliverEvent{Group: group, NodeID: rnd.Uint32(), PID: rnd.Uint32(), Payload: pattern(rnd.Intn(256), rnd.Intn(700))}.Append(nil)
+	switch rnd.Intn(12) {
+	case 0, 1, 2:
+		msg = ipcmsg.CPGConfchgEvent{Group: group, Members: addresses(), Left: addresses(), Joined: addresses()}.Append(nil)
+	case 3:
+		msg = ipcmsg.CPGTotemConfchgEvent{RingID: ipcmsg.RingID{NodeID: 1, Seq: 2}, Members: []uint32{1, 2}}.Append(nil)
+	}
+	switch rnd.Intn(12) {
+	case 0:
+		msg = msg[:rnd.Intn(len(msg))]
+	case 1:
+		setWord(msg, 24, 129+rnd.Uint32()%1000) // length of the name
+	case 2:
+		if len(msg) >= 180 {
+			setWord(msg, 160+8*rnd.Intn(3), []uint32{1 << 31, 1<<32 - 1, uint32(len(msg)), uint32(len(msg) - 184), 30}[rnd.Intn(5)])
+		}
+	}
+	return msg
+}
+
+// directEvents: C takes what it knows, just as the core would, and leaves the rest to it in its place.
+func directEvents(t *testing.T, d *direct) {
+	rnd := rand.New(rand.NewSource(2))
+	w := d.open(2, ring.Writer)
+	var model [][]byte
+	var taken, asked, small, several int
+	for i := range 8000 {
+		if rnd.Intn(3) > 0 {
+			msg := anyEvent(rnd)
+			switch _, err := w.Write(msg); {
+			case err == nil:
+				model = append(model, msg)
+			case !errors.Is(err, ring.ErrFull):
+				t.Fatal(i, err)
+			}
+			continue
+		}
+		most, size := 1+rnd.Intn(4), rnd.Intn(3000)&^15
+		got := d.do("events %d %d", most, size)
+		rc, count, used, need := got[0], got[1], got[2], got[3]
+		if len(model) == 0 {
+			if rc != again || count != 0 {
+				t.Fatal(i, got)
+			}
+			continue
+		}
+		var want [][]string
+		wantUsed, wantNeed := 0, 0
+		for _, msg := range model[:min(most, len(model))] {
+			line := cEvent(msg)
+			if line == nil {
+				break
+			}
+			n := ints(t, line)[1]
+			if n > size-wantUsed {
+				wantNeed = n
+				break
+			}
+			want = append(want, line)
+			wantUsed += n
+		}
+		if cEvent(model[0]) == nil {
+			if rc != ask || count != 0 {
+				t.Fatalf("%d: %v for what is not for it: %x", i, got, model[0])
+			}
+			r := d.open(2, ring.Reader) // the core's view
+			head, tail, err := r.Peek()
+			if err != nil || !bytes.Equal(append(append([]byte{}, head...), tail...), model[0]) {
+				t.Fatal(i, err)
+			}
+			r.Consume()
+			model = model[1:]
+			asked++
+			continue
+		}
+		if rc != 0 || count != len(want) || used != wantUsed || need != wantNeed {
+			t.Fatalf("%d: %v, want %d %d %d", i, got, len(want), wantUsed, wantNeed)
+		}
+		for _, line := range want {
+			if got := d.line(); !slices.Equal(got, line) {
+				t.Fatalf("%d:\n%v, want\n%v", i, got, line)
+			}
+		}
+		model = model[count:]
+		taken += count
+		if wantNeed > 0 {
+			small++
+		}
+		if count > 1 {
+			several++
+		}
+	}
+	if taken == 0 || asked == 0 || small == 0 || several == 0 {
+		t.Error("not covered: taken", taken, "asked", asked, "small", small, "several", several)
+	}
+}
+
+// directReplies: good values are read by C, everything else is left to the core.
+func directReplies(t *testing.T, d *direct) {
+	rnd := rand.New(rand.NewSource(3))
+	w := d.open(1, ring.Writer)
+	for i := range 1500 {
+		value := pattern(i, rnd.Intn(200))
+		room := len(value) + rnd.Intn(20)
+		asked := room
+		if rnd.Intn(5) == 0 {
+			asked = 0
+		}
+		msg := ipcmsg.CmapGetResponse{Error: cserr.OK, ValueLen: uint64(len(value)), Type: uint8(i % 13), Value: value[:min(asked, len(value))]}.Append(nil, asked)
+		want := 0
+		switch rnd.Intn(6) {
+		case 0:
+			msg, want = ipcmsg.CmapGetResponse{Error: cserr.NotExist}.Append(nil, 0), ask
+		case 1:
+			msg, want = msg[:rnd.Intn(40)], ask
+		case 2:
+			if asked > 0 {
+				setWord(msg, 24+4*rnd.Intn(2), 1<<31)
+				want = ask
+			}
+		}
+		if _, err := w.Write(msg); err != nil {
+			t.Fatal(i, err)
+		}
+		fmt.Fprintf(d.in, "reply %d\n", asked)
+		fields := d.line()
+		got := ints(t, fields)
+		if got[0] != want {
+			t.Fatalf("%d: %v, want %d for %x", i, fields, want, msg)
+		}
+		if want == ask {
+			r := d.open(1, ring.Reader)
+			if _, _, err := r.PeekTaken(); err != nil {
+				t.Fatal(i, err)
+			}
+			r.Reclaim()
+			continue
+		}
+		data := ""
+		if asked > 0 {
+			data = hex.EncodeToString(value)
+		}
+		if got[1] != int(cserr.OK) || got[2] != len(value) || got[3] != i%13 || fields[4] != "."+data {
+			t.Fatalf("%d: %v, want %d bytes of type %d: %s", i, fields, len(value), i%13, data)
+		}
+	}
+	if got := d.do("reply 0"); got[0] != -2 {
+		t.Error("more than was sent", got)
+	}
+}
+
+// directBroken: an event whose place in the ring is not as it should be is not taken.
+func directBroken(t *testing.T, d *direct) {
+	msg := ipcmsg.CPGDeliverEvent{Group: []byte("g"), Payload: make([]byte, 800)}.Append(nil)
+	if _, err := d.open(2, ring.Writer).Write(msg); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		mem   []byte
+		off   int
+		value uint32
+	}{
+		{"length", d.data[2], 0, directMax + 1},
+		{"length, far", d.data[2], 0, 1<<32 - 1},
+		{"not committed", d.data[2], 4, 0xA110CED0},
+		{"taken before", d.data[2], 4, 0xD0D0D0D0},
+		{"cursor", d.hdr[2], 4, directWords},
+		{"cursor, far", d.hdr[2], 4, 1<<32 - 1},
+	} {
+		old := word(c.mem, c.off)
+		setWord(c.mem, c.off, c.value)
+		if got := d.do("events 1 4096"); got[0] != ask || got[1] != 0 {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		setWord(c.mem, c.off, old)
+	}
+	if got := d.do("events 1 4096"); got[0] != 0 || got[1] != 1 {
+		t.Errorf("repaired: %v", got)
+	} else {
+		d.line()
+	}
+}
+
+// directHostile: a daemon that scribbles over everything all the time leads C nowhere outside its mappings.
+func directHostile(t *testing.T, d *direct) {
+	rnd := rand.New(rand.NewSource(4))
+	w := d.open(2, ring.Writer)
+	offsets := []int{0, 4, 8, 8204, 8208, 8212, 8240}
+	good := 0
+	for i := range 10000 {
+		switch rnd.Intn(6) {
+		case 0:
+			h := d.hdr[rnd.Intn(3)]
+			setWord(h, offsets[rnd.Intn(len(offsets))], []uint32{0, 1, 2, directWords - 1, directWords, 1 << 31, rnd.Uint32()}[rnd.Intn(7)])
+		case 1:
+			data := d.data[1+rnd.Intn(2)]
+			setWord(data, 4*rnd.Intn(directWords), []uint32{0, 0xA1A1A1A1, 5, 200, directMax, directMax + 1, rnd.Uint32()}[rnd.Intn(7)])
+		case 2: // all as it was, so that good messages come too
+			for j := range d.hdr {
+				setWord(d.hdr[j], 0, 0)
+				setWord(d.hdr[j], 4, 0)
+				setWord(d.hdr[j], 8, directWords)
+				setWord(d.hdr[j], 8204, 2)
+				setWord(d.hdr[j], 8208, 0)
+				setWord(d.hdr[j], 8212, 0)
+				setWord(d.hdr[j], 8240, 0)
+			}
+			w = d.open(2, ring.Writer)
+			_, _ = w.Write(anyEvent(rnd))
+		case 3:
+			if d.do("mcast %d %d %d", i, 500, 100)[0] == 0 {
+				good++
+			}
+			d.told()
+		case 4:
+			if got := d.do("events 3 4096"); got[0] == 0 {
+				good++
+				for range got[1] {
+					d.line()
+				}
+			}
+		case 5:
+			d.do("reply 64")
+		}
+	}
+	if good == 0 {
+		t.Error("nothing was ever good")
+	}
+}

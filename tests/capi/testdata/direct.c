@@ -1,0 +1,161 @@
+/*
+ * A client without a library around it: carries out commands with the functions of direct.c, on three rings whose files
+ * the test has made and plays the daemon of. Each mapping ends at a page that nobody may touch.
+ *
+ *   direct HEADER DATA HEADER DATA HEADER DATA WORDS MAX SOCKET
+ *
+ *   mcast SEED N CUT     a message of N bytes in two parts     -> result
+ *   get KEY ROOM                                               -> result
+ *   reply ROOM           takes a count and reads the reply     -> result status length type value...
+ *   events MOST SIZE     -> result count used need, and a line for each event
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../../libcorosync-go/shim/direct.h"
+
+static struct core_record record = { .kind = CORE_KIND_QB_SHM, .service = CORE_CPG };
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static void map(int i, const char *path)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = open(path, O_RDWR);
+	struct stat st;
+	char *area;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		die(path);
+	area = mmap(NULL, (size_t)st.st_size + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (area == MAP_FAILED || mmap(area + page, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+		die("mmap");
+	close(fd);
+	record.maps[i].addr = area + page;
+	record.maps[i].len = (uint64_t)st.st_size;
+}
+
+static void hex(const void *bytes, size_t n)
+{
+	size_t i;
+
+	putchar('.'); /* so that nothing is a field too */
+	for (i = 0; i < n; i++)
+		printf("%02x", ((const unsigned char *)bytes)[i]);
+}
+
+/* exact gives memory that ends where it must not be exceeded: the allocator's checks see the rest. */
+static void *exact(size_t n)
+{
+	void *p = malloc(n != 0 ? n : 1);
+
+	if (p == NULL)
+		die("malloc");
+	return p;
+}
+
+static void mcast(unsigned int seed, size_t n, size_t cut)
+{
+	unsigned char *a = exact(cut), *b = exact(n - cut);
+	struct iovec iov[3] = { { a, cut }, { NULL, 0 }, { b, n - cut } };
+	struct core_call call = { .op = OP_CPG_MCAST, .a = { 2 }, .iov = iov, .iovcnt = 3 };
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		*(i < cut ? a + i : b + i - cut) = (unsigned char)(seed + i * 7);
+	printf("%d\n", direct_request(&record, &call));
+	free(a);
+	free(b);
+}
+
+static void get(char *key, unsigned long room)
+{
+	struct core_call call = { .op = OP_CMAP_GET, .a = { room }, .in = { { key, strlen(key) } } };
+
+	printf("%d\n", direct_request(&record, &call));
+}
+
+static void reply(size_t room)
+{
+	char *value = exact(room);
+	struct core_call call = { .op = OP_CMAP_GET, .out = { { room != 0 ? value : NULL, room } } };
+	int rc = -2;
+
+	if (sem_trywait(record.reply_sem) == 0)
+		rc = direct_reply(&record, &call);
+	printf("%d %u %lu %lu ", rc, call.status, (unsigned long)call.r[0], (unsigned long)call.r[1]);
+	hex(value, rc == 0 && room != 0 ? (call.out[0].iov_len < room ? call.out[0].iov_len : room) : 0);
+	putchar('\n');
+	free(value);
+}
+
+static void events(uint64_t most, size_t size)
+{
+	char *room = aligned_alloc(16, size != 0 ? size : 16), *at = room;
+	struct core_batch batch;
+	uint64_t i, n;
+	int rc;
+
+	if (room == NULL)
+		die("aligned_alloc");
+	rc = direct_events(&record, room, size, most, &batch);
+	printf("%d %lu %lu %lu\n", rc, (unsigned long)batch.count, (unsigned long)batch.used, (unsigned long)batch.need);
+	for (i = 0; rc == 0 && i < batch.count; i++) {
+		struct core_event *e = (struct core_event *)at;
+
+		n = e->id == EV_CPG_DELIVER ? e->n[0] : (e->n[0] + e->n[1] + e->n[2]) * 12;
+		printf("%u %u %lu %lu %lu %lu %lu ", e->id, e->size, (unsigned long)e->w[0], (unsigned long)e->w[1],
+			(unsigned long)e->n[0], (unsigned long)e->n[1], (unsigned long)e->n[2]);
+		hex(e->name, 129);
+		printf(" %u ", e->name_length);
+		hex(e->data, n);
+		putchar('\n');
+		at += e->size;
+	}
+	free(room);
+}
+
+int main(int argc, char **argv)
+{
+	char line[4096], key[512];
+	unsigned long a, b, c;
+	int i;
+
+	if (argc != 10)
+		return 2;
+	for (i = 0; i < 6; i++)
+		map(i, argv[1 + i]);
+	for (i = 0; i < 3; i++)
+		record.words[i] = strtoul(argv[7], NULL, 10);
+	record.max_message = strtoul(argv[8], NULL, 10);
+	record.fd = record.live_fd = record.byte_fd = atoi(argv[9]);
+	record.reply_sem = (char *)record.maps[2].addr + 8208;
+	record.event_sem = (char *)record.maps[4].addr + 8208;
+	setvbuf(stdout, NULL, _IOFBF, 65536);
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		if (sscanf(line, "mcast %lu %lu %lu", &a, &b, &c) == 3)
+			mcast((unsigned int)a, b, c);
+		else if (sscanf(line, "get %511s %lu", key, &a) == 2)
+			get(key, a);
+		else if (sscanf(line, "reply %lu", &a) == 1)
+			reply(a);
+		else if (sscanf(line, "events %lu %lu", &a, &b) == 2)
+			events(a, b);
+		else
+			return 3;
+		fflush(stdout);
+	}
+	return 0;
+}
