@@ -25,7 +25,7 @@ var changes = []change{
 		from: `\{[^{},]+, "`, to: `{0, "`},
 	{file: "runtime/env_posix.go", why: "GODEBUG, GOGC, GOMAXPROCS and the like of the program's environment are not meant for us",
 		from: `func gogetenv\(key string\) string \{`, n: 1,
-		to: "func gogetenv(key string) string {\n\tif key == \"GOMAXPROCS\" {\n\t\treturn \"2\"\n\t}\n\treturn \"\"\n}\n\nfunc hostgetenv(key string) string {"},
+		to: "func gogetenv(key string) string {\n\tif key == \"GOMAXPROCS\" {\n\t\treturn \"1\"\n\t}\n\treturn \"\"\n}\n\nfunc hostgetenv(key string) string {"},
 	{file: "runtime/proc.go", why: "the same for GODEBUG, which is read once more before",
 		from: `func getGodebugEarly\(\) \(string, bool\) \{`, n: 1,
 		to: "func getGodebugEarly() (string, bool) { return \"\", true }\n\nfunc hostGodebugEarly() (string, bool) {"},
@@ -34,6 +34,25 @@ var changes = []change{
 	{file: "runtime/signal_unix.go", why: "the same at the end of a thread",
 		from: `//go:nosplit\nfunc unminitSignals\(\) \{`, n: 1,
 		to: "//go:nosplit\nfunc unminitSignals() {}\n\nfunc hostUnminitSignals() {"},
+
+	// Threads that a program did not start are seen: in its task list, by debuggers, by limits of processes. Two remain, the one
+	// that started the runtime and the one that starts others. Calls of the core are short and one at a time is enough, so
+	// there is one processor, given back at the end of each call: nobody has to watch for those that were not.
+	{file: "runtime/proc.go", why: "no thread that watches",
+		from: `const haveSysmon = GOARCH != "wasm"`, n: 1, to: "const haveSysmon = false"},
+	{file: "runtime/proc.go", why: "the first thread runs all goroutines from the beginning",
+		from: `\tlockOSThread\(\)\n\n\tif mp != &m0 \{`, n: 1, to: "\tif mp != &m0 {"},
+	{file: "runtime/proc.go", why: "the same, where it would be let go when something fails",
+		from: `\tneedUnlock := true\n`, n: 1, to: "\tneedUnlock := false\n"},
+	{file: "runtime/proc.go", why: "the same, where it would be let go",
+		from: `\tneedUnlock = false\n\tunlockOSThread\(\)\n`, n: 1, to: ""},
+	{file: "runtime/cgocall.go", why: "a call that ends gives the processor back, so that the next need not wait for a retake",
+		from: `\treentersyscall\(savedpc, uintptr\(savedsp\), uintptr\(savedbp\)\)\n`, n: 1,
+		to: "\treentersyscall(savedpc, uintptr(savedsp), uintptr(savedbp))\n\tsystemstack(hostGiveBack)\n" +
+			"\tsave(savedpc, uintptr(savedsp), uintptr(savedbp))\n"},
+	{file: "runtime/proc.go", why: "the same: to whoever has work, else to the idle ones, without waking anybody",
+		from: `//go:nowritebarrierrec\nfunc handoffp\(pp \*p\) \{`, n: 0,
+		to: "//go:nowritebarrierrec\n" + giveBack + "\n//go:nowritebarrierrec\nfunc handoffp(pp *p) {"},
 
 	// Programs that lock their memory pay for all that is mapped, and account for all that is reserved. A heap of a
 	// few megabytes does not need arenas of 64, nor tables for 2^48 bytes.
@@ -64,6 +83,38 @@ var changes = []change{
 	{file: "runtime/cgo/gcc_linux_" + runtime.GOARCH + ".c", why: "not even the first",
 		from: `\tfree\(pbounds\);`, n: 1, to: ""},
 }
+
+// giveBack is a function of the runtime. It runs on the system stack of a thread of the program that leaves Go, and does
+// what the watching thread would do in time.
+const giveBack = `func hostGiveBack() {
+	pp := getg().m.p.ptr()
+	if pp == nil {
+		return // the collector has taken it
+	}
+	thread, ok := setBlockOnExitSyscall(pp)
+	if !ok {
+		return
+	}
+	thread.takeP()
+	thread.resume()
+	if !runqempty(pp) || !sched.runq.empty() || gcBlackenEnabled != 0 && gcShouldScheduleWorker(pp) {
+		handoffp(pp)
+		return
+	}
+	lock(&sched.lock)
+	if sched.gcwaiting.Load() || pp.runSafePointFn != 0 || !sched.runq.empty() {
+		unlock(&sched.lock)
+		handoffp(pp)
+		return
+	}
+	when := pp.timers.wakeTime()
+	pidleput(pp, 0)
+	unlock(&sched.lock)
+	if when != 0 {
+		wakeNetPoller(when)
+	}
+}
+`
 
 func main() {
 	if len(os.Args) != 2 {
