@@ -7,6 +7,7 @@ package main
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 #include <corosync/cpg.h>
 #include <corosync/cmap.h>
 
@@ -19,7 +20,11 @@ static int begin(cpg_handle_t *h)
 	struct cpg_name group = { 6, "gohost" };
 	int e = cpg_initialize(h, &cb);
 
-	return e == CS_OK ? (int)cpg_join(*h, &group) : e;
+	if (e != CS_OK)
+		return e;
+	while ((e = cpg_join(*h, &group)) == CS_ERR_TRY_AGAIN) // the node is young: it may be in a synchronisation
+		usleep(1000);
+	return e;
 }
 
 static int turn(cpg_handle_t h)

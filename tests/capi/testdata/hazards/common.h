@@ -39,6 +39,10 @@ static int complain = 2; /* where to */
 
 #define CHECK(x) do { if (!(x)) DIE("%s (errno %s)", #x, strerror(errno)); } while (0)
 #define OK(call) do { cs_error_t e_ = (call); if (e_ != CS_OK) DIE("%s: %d", #call, e_); } while (0)
+/* The node is young: it may be in a synchronisation. */
+#define JOIN(handle, group) do { cs_error_t j_; \
+	while ((j_ = cpg_join(handle, group)) == CS_ERR_TRY_AGAIN) usleep(1000); \
+	if (j_ != CS_OK) DIE("cpg_join: %d", j_); } while (0)
 #define IS(call, want) do { cs_error_t e_ = (call); if (e_ != (want)) DIE("%s: %d, want %d", #call, e_, (want)); } while (0)
 
 static void child_ok(pid_t pid)

@@ -55,7 +55,7 @@ static void cpg_open(void)
 
 	group.length = (uint32_t)snprintf(group.value, sizeof(group.value), "fork.%d", (int)getpid());
 	OK(cpg_initialize(&cpg, &cb));
-	OK(cpg_join(cpg, &group));
+	JOIN(cpg, &group);
 	confchgs = 0;
 	while (confchgs == 0)
 		OK(cpg_dispatch(cpg, CS_DISPATCH_ONE));

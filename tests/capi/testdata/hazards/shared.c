@@ -98,7 +98,7 @@ static void open_handle(int lib)
 	case CPG:
 		OK(cpg_initialize(&handle, &cpg));
 		OK(cpg_fd_get(handle, &fd));
-		OK(cpg_join(handle, &group));
+		JOIN(handle, &group);
 		break;
 	case CMAP:
 		OK(cmap_initialize(&handle));
