@@ -306,6 +306,40 @@ func testEvents(t *testing.T, batch bool) {
 	}
 }
 
+// TestEventStays: an event that was shown is the oldest until it is released, over both transports.
+func TestEventStays(t *testing.T) {
+	for _, sockets := range []bool{false, true} {
+		h := startHost(t, func(c *ServerConn, req []byte) Verdict {
+			for i := range byte(2) {
+				if err := c.Event(message(5, i, 0, 0, 0)); err != nil {
+					t.Error(err)
+				}
+			}
+			return Next
+		})
+		if sockets {
+			h.do(h.l.UseSockets)
+		}
+		c := dial(t, h)
+		if err := c.Send(1, [][]byte{message(0)}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range byte(2) {
+			for range 3 {
+				if b, err := c.Event(context.Background(), 5*time.Second); err != nil || len(b) != 28 || b[24] != i {
+					t.Errorf("sockets %v, event %d: %v %v", sockets, i, err, b)
+				}
+			}
+			c.ReleaseEvent()
+		}
+		if _, err := c.Event(context.Background(), 0); err != unix.EAGAIN {
+			t.Errorf("sockets %v: %v", sockets, err)
+		}
+		c.Close()
+		h.stop()
+	}
+}
+
 // TestBothAtOnce has a requester and a dispatcher on each of several connections, over both transports.
 func TestBothAtOnce(t *testing.T) {
 	for _, sockets := range []bool{false, true} {
