@@ -43,6 +43,9 @@ const (
 	// ViewArithmetic: each view is the one before, less who left, with who
 	// joined; it holds the process itself, every sender, and only nodes of the ring.
 	ViewArithmetic Property = "view-arithmetic"
+	// Reasons: who is said to have left or died sends nothing more; who is said to have joined did so, once; and the own node
+	// neither goes nor comes.
+	Reasons Property = "reasons"
 	// RingIdentity: a ring id means one set of members; a node's ring sequence grows.
 	RingIdentity Property = "ring-identity"
 	// FinalView: live processes that end in one ring end in one view.
@@ -106,6 +109,7 @@ func Check(ps []*Process, opt Options) []Violation {
 	c.selfDelivery()
 	c.agreedOrder()
 	c.views()
+	c.reasons()
 	c.rings()
 	if !opt.Forgetful {
 		c.sameSet()

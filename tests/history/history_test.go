@@ -12,22 +12,34 @@ import (
 //
 //	a I | a V a,b -x +b | a T 1.4 1,2 | a S 1 | a D b1 | a E leave
 //
-// Processes are single letters: a is node 1, pid 101, incarnation 1, and so on.
+// Processes are single letters: a is node 1, pid 101, incarnation 1, and so on. Who goes or comes back does so with its node, or
+// for the reason that is written behind it: -b/5.
 func script(t *testing.T, lines string) []*Process {
 	t.Helper()
 	bufs := map[byte]*bytes.Buffer{}
 	var order []byte
 	addr := func(c byte) string { return fmt.Sprintf("%d:%d", c-'a'+1, 101+int(c-'a')) }
-	list := func(s string, reason string) string {
+	list := func(s string, reason func(c byte) string) string {
 		if s == "-" || s == "" {
 			return "-"
 		}
 		var out []string
 		for w := range strings.SplitSeq(s, ",") {
-			out = append(out, addr(w[0])+reason)
+			if _, why, ok := strings.Cut(w, "/"); ok {
+				out = append(out, addr(w[0])+":"+why)
+			} else {
+				out = append(out, addr(w[0])+reason(w[0]))
+			}
 		}
 		return strings.Join(out, ",")
 	}
+	leaves := func(c byte) string {
+		if strings.Contains(lines, string(c)+" E leave") {
+			return ":2"
+		}
+		return ":3"
+	}
+	came := map[string]bool{}
 	now := 0
 	for line := range strings.Lines(lines) {
 		f := strings.Fields(line)
@@ -47,12 +59,19 @@ func script(t *testing.T, lines string) []*Process {
 			left, joined := "-", "-"
 			for _, w := range f[3:] {
 				if w[0] == '-' {
-					left = list(w[1:], ":2")
+					left = list(w[1:], leaves)
 				} else {
-					joined = list(w[1:], ":1")
+					joined = list(w[1:], func(c byte) string {
+						k := string([]byte{p, c})
+						if came[k] && p != c {
+							return ":4"
+						}
+						came[k] = true
+						return ":1"
+					})
 				}
 			}
-			fmt.Fprintf(b, "%d C %s %s %s\n", now, list(f[2], ""), left, joined)
+			fmt.Fprintf(b, "%d C %s %s %s\n", now, list(f[2], func(byte) string { return "" }), left, joined)
 		case "T":
 			fmt.Fprintf(b, "%d T %s %s\n", now, f[2], f[3])
 		case "S":
@@ -236,6 +255,13 @@ func TestCheck(t *testing.T) {
 			a T 1.8 1,2
 			b T 1.8 1,2
 			b D a1`, OneRing},
+		{"ended, but sends", two + `
+			a V a -b/5
+			b S 1
+			b D b1`, Reasons},
+		{"the own node goes", two + "a V b -a/3", Reasons},
+		{"joins twice", two + "a V a -b\na V a,b +b/1", Reasons},
+		{"the own node comes", two + "a V a,c +c/4\nc V a,c +c/4", Reasons},
 		{"two views of one message", two + `
 			a S 1
 			a V a,b,c +c

@@ -5,11 +5,13 @@ import (
 	"slices"
 )
 
-// CPG's reasons for a member whose node left, and for one that came with its
-// node.
+// CPG's reasons for a change: the process has joined, left, or died, or its node has gone or come.
 const (
+	reasonJoin     = 1
+	reasonLeave    = 2
 	reasonNodeDown = 3
 	reasonNodeUp   = 4
+	reasonProcDown = 5
 )
 
 // views checks that each view follows from the one before.
@@ -75,6 +77,65 @@ func (c *checker) step(t *track, i int, cur []Member, in bool) {
 	}
 	if i > 0 && in && !has(e.Members, t.ID) && !slices.ContainsFunc(e.Left, func(ch Change) bool { return ch.Member == t.ID }) {
 		c.fail(ViewArithmetic, []string{at(t, i)}, "the process itself vanished from the view")
+	}
+}
+
+// reasons compares the reasons of changes to what the processes did. Processes that nobody has recorded say nothing.
+func (c *checker) reasons() {
+	type life struct {
+		t    *track
+		last int // its last Send; -1 without one
+	}
+	lives := map[Member][]life{}
+	for _, t := range c.procs {
+		l := life{t, -1}
+		for i, e := range t.Process.Events {
+			if e.Kind == Send {
+				l.last = i
+			}
+		}
+		lives[t.ID] = append(lives[t.ID], l)
+	}
+	for _, t := range c.procs {
+		gone, joined := map[Member]int{}, map[Member]int{}
+		for i, e := range t.Events {
+			if e.Kind != View {
+				continue
+			}
+			for _, ch := range e.Left {
+				switch ch.Reason {
+				case reasonLeave, reasonProcDown:
+					gone[ch.Member]++
+					over, witness := 0, life{}
+					for _, l := range lives[ch.Member] {
+						if l.last < 0 || l.t.Events[l.last].Time <= e.Time {
+							over++
+						} else if witness.t == nil {
+							witness = l
+						}
+					}
+					if witness.t != nil && gone[ch.Member] > over {
+						c.fail(Reasons, []string{at(t, i), at(witness.t, witness.last)}, "%v is said to have ended, and sends", ch.Member)
+					}
+				case reasonNodeDown:
+					if ch.Node == t.ID.Node {
+						c.fail(Reasons, []string{at(t, i)}, "the own node is said to have gone")
+					}
+				}
+			}
+			for _, ch := range e.Joined {
+				switch ch.Reason {
+				case reasonJoin:
+					if joined[ch.Member]++; len(lives[ch.Member]) > 0 && joined[ch.Member] > len(lives[ch.Member]) {
+						c.fail(Reasons, []string{at(t, i)}, "%v is said to join for the %d. time, of %d", ch.Member, joined[ch.Member], len(lives[ch.Member]))
+					}
+				case reasonNodeUp:
+					if ch.Node == t.ID.Node {
+						c.fail(Reasons, []string{at(t, i)}, "the own node is said to have come")
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -21,7 +21,7 @@
 //
 // Some plans make rare paths common (Env.Buggify): full windows and retransmit
 // lists, requests that nobody serves, frames closed early or late, no room in the
-// queue, tokens that are kept. Some have nodes whose clocks drift, that come late
+// queue, tokens that are kept. In some the observers talk all the time. Some have nodes whose clocks drift, that come late
 // to everything, or that have settings of their own.
 //
 // # Peers of other kinds

@@ -47,6 +47,12 @@ var guaranteeMutants = []codeMutant{
 		{"	if m.received(from) {\n", "	if m.received(from) || MUTANT {\n"}}},
 	{name: "processes of nodes that left stay", file: fileCPGSync, seeds: 60, edits: []edit{
 		{"	e.removeLeftNodes()\n", "	if !MUTANT {\n		e.removeLeftNodes()\n	}\n"}}},
+	{name: "processes of nodes that left are said to have died", file: fileCPGSync, seeds: 60, edits: []edit{
+		{"		by[p.group] = append(by[p.group], address(p.member, ipcmsg.CPGReasonNodeDown))\n",
+			"		reason := uint32(ipcmsg.CPGReasonNodeDown)\n		if MUTANT {\n			reason = ipcmsg.CPGReasonProcDown\n		}\n		by[p.group] = append(by[p.group], address(p.member, reason))\n"}}},
+	{name: "processes that come with their node are said to join", file: fileCPGSync, seeds: 60, edits: []edit{
+		{"			by[g] = append(by[g], address(x.member, ipcmsg.CPGReasonNodeUp))\n",
+			"			reason := uint32(ipcmsg.CPGReasonNodeUp)\n			if MUTANT {\n				reason = ipcmsg.CPGReasonJoin\n			}\n			by[g] = append(by[g], address(x.member, reason))\n"}}},
 	{name: "node that left is shown as joined", file: "service/router.go", seeds: 60, edits: []edit{
 		{"		_ = r.cfg.DB.SetString(status, \"left\")\n", "		if !MUTANT {\n			_ = r.cfg.DB.SetString(status, \"left\")\n		}\n"}}},
 	{name: "process that left is shown as joined", file: fileCPGExec, seeds: 20, edits: []edit{

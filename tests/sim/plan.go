@@ -158,7 +158,23 @@ func NewPlan(seed uint64) Plan {
 		p.Buggify = pick(r, 0.002, 0.01, 0.05, 0.2)
 	}
 	p.drawQuorum(r)
+	if r.IntN(10) == 0 {
+		p.talk(r)
+	}
 	return p
+}
+
+// talk makes the observers talk so much, and what they say be asked for so late, that whatever happens happens in the middle of
+// their messages: gaps at the end of a ring, long messages that its change cuts. Only for plans with room for that.
+func (p *Plan) talk(r *rand.Rand) {
+	if p.Nodes > 5 || p.NetMTU > 0 || p.WindowSize > 0 || len(p.Own) > 0 || p.Late > 0 {
+		return
+	}
+	p.SpyEvery = between(r, time.Millisecond, 10*time.Millisecond)
+	p.MissCount = pick(r, 5, 15)
+	p.Rough.Loss = pick(r, 0.1, 0.3)
+	p.Calm.Delay, p.Calm.Jitter = min(p.Calm.Delay, time.Millisecond), min(p.Calm.Jitter, time.Millisecond)
+	p.Faults["rough network"] = 4
 }
 
 // drawNodes decides what differs between the nodes.

@@ -62,6 +62,7 @@ func TestRecoveryWaitsForTheSlowest(t *testing.T) {
 	p := quiet(4)
 	p.ClientStep, p.Burst, p.SpyEvery = 10*time.Millisecond, 5, 2*time.Millisecond
 	scenario(t, p, func(c *Cluster) {
+		shown := 0
 		for round := range 6 {
 			lost, recovered := 0, 0
 			c.net.Drop(func(_, to totem.NodeID, frame []byte) bool {
@@ -84,14 +85,17 @@ func TestRecoveryWaitsForTheSlowest(t *testing.T) {
 			if n := c.configurations - before; n != 3 || len(c.hosts[2].proc.spy.nodes) != 3 {
 				t.Errorf("a node has died, and the other three have installed %d configurations: %s", n, c.states())
 			}
-			if recovered < 20 || lost < 5 {
-				t.Errorf("%d messages were lost, %d recovered ones seen: this test shows nothing", lost, recovered)
+			if recovered >= 20 && lost >= 5 {
+				shown++
 			}
 			c.hosts[3].reboot()
 			if !c.runUntil(p.Bound(), c.formed) {
 				t.Fatalf("node 4 does not come back: %s", c.states())
 			}
 			c.run(500 * time.Millisecond)
+		}
+		if shown < 3 {
+			t.Errorf("much had to be recovered in %d of 6 rounds: this test shows nothing", shown)
 		}
 	})
 }
