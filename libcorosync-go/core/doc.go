@@ -1,7 +1,7 @@
 // Package main of libcorosync-go/core is the one Go library (libcorosync-go.so, -buildmode=c-shared) behind all the C
 // libraries of libcorosync-go/shim.
 //
-//	program → libcpg.so.4 ... (C: handles, waiting, callbacks) → core.h → core (messages, connection) → qbipc
+//	program → libcpg.so.4 ... (C: handles, waiting, callbacks) → core.h → core (messages, connection) → qbipc or coroipc
 //
 // It owns no memory that outlives a call but a client per connection, which a fresh copy of it in a forked child makes
 // again from the C side's record (struct core_record). It never waits, starts no goroutine and no timer, opens nothing

@@ -16,7 +16,7 @@
 //
 //	               C daemon        our daemon
 //	Debian's libs  reference       the daemon is as good
-//	our libs       libs as good    both
+//	our libs       libs as good    both, over either protocol
 //
 // The package imports the harness of package netns for nodes and daemons.
 package capi

@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,9 +18,13 @@ import (
 // TestQdeviceWithLibraries runs corosync-qdevice with our libraries, in the foreground on node 1 and in the background
 // on node 2. There it forks after it has opened its cmap handle, and goes on with it in the child.
 func TestQdeviceWithLibraries(t *testing.T) {
+	qdeviceScenario(t, "g", "c")
+}
+
+func qdeviceScenario(t *testing.T, mixes ...mix) {
 	netns.Need(t, "corosync-qdevice", "corosync-qnetd")
 	dir := netns.BuildLibraries(t)
-	each(t, []mix{"g", "c"}, func(t *testing.T, m mix) {
+	each(t, mixes, func(t *testing.T, m mix) {
 		t.Parallel()
 		opt := netns.Options{Nodes: 3, Listed: 2, Daemons: m.daemons(t, 3)}
 		opt.QuorumText = fmt.Sprintf(deviceText, "10.77.0.3")
@@ -59,9 +64,13 @@ func TestQdeviceWithLibraries(t *testing.T) {
 
 // TestNotifydWithLibraries: notifyd daemonizes before its first call, and follows a death.
 func TestNotifydWithLibraries(t *testing.T) {
+	notifydScenario(t, "g", "c")
+}
+
+func notifydScenario(t *testing.T, mixes ...mix) {
 	netns.Need(t, "corosync-notifyd", "stdbuf")
 	dir := netns.BuildLibraries(t)
-	each(t, []mix{"g", "c"}, func(t *testing.T, m mix) {
+	each(t, mixes, func(t *testing.T, m mix) {
 		c := netns.New(t, netns.Options{Nodes: 3, Daemons: m.daemons(t, 3)})
 		c.UpAndFormed(formTimeout)
 		p := c.Node(1).Spawn("notifyd", with(dir, "stdbuf", "-oL", "corosync-notifyd", "-f", "-o")...)
@@ -79,6 +88,21 @@ func TestNotifydWithLibraries(t *testing.T) {
 		checkLibraries(t, dir, c.Node(1))
 		c.Node(3).Kill()
 		says("left")
+	})
+}
+
+// TestLibrariesOverCoroIPC lets the programs of others do the same once more on our daemon, over the other protocol.
+func TestLibrariesOverCoroIPC(t *testing.T) {
+	if os.Getenv("COROSYNC_LONG_TESTS") == "" {
+		t.Skip("skip: takes minutes; COROSYNC_LONG_TESTS=1 runs it")
+	}
+	t.Setenv(ipcVariable, "coroipc")
+	t.Run("notifyd", func(t *testing.T) { notifydScenario(t, "g") })
+	t.Run("qdevice", func(t *testing.T) { qdeviceScenario(t, "g") })
+	t.Run("pacemaker", func(t *testing.T) {
+		needPacemaker(t)
+		netns.Need(t, "crm_attribute", "crm_standby")
+		pacemakerScenario(t, 3, "g", netns.BuildLibraries(t))
 	})
 }
 

@@ -25,7 +25,11 @@ func with(dir string, argv ...string) []string {
 	return append([]string{"env", "LD_LIBRARY_PATH=" + dir}, argv...)
 }
 
-// checkLibraries looks at what the processes that run with the client libraries of dir have mapped: no others.
+// ipcVariable makes our libraries and tools speak a protocol.
+const ipcVariable = "COROSYNC_IPC"
+
+// checkLibraries looks at what the processes that run with the client libraries of dir have mapped: no others, and the memory of
+// the protocol that they are to speak.
 func checkLibraries(t *testing.T, dir string, nodes ...*netns.Node) {
 	t.Helper()
 	if dir == "" {
@@ -37,6 +41,9 @@ echo "@$(cat $p/comm) $(grep -E 'VmRSS|Threads' $p/status | tr -s '\t\n' ' ')"; 
 		out, _ := n.Try("sh", "-c", script, dir)
 		var users []string
 		comm, counted := "", false
+		if wanted := os.Getenv(ipcVariable) == "coroipc"; strings.Contains(out, "/dev/shm/control_buffer-") != wanted {
+			t.Errorf("%s: speaks coroipc: %v, is to: %v", n.Name, !wanted, wanted)
+		}
 		for l := range strings.SplitSeq(out, "\n") {
 			if name, ok := strings.CutPrefix(l, "@"); ok {
 				comm, counted = name, false

@@ -164,13 +164,8 @@ const dummyXML = `<primitive id="dummy" class="ocf" provider="pacemaker" type="D
 // online, a resource starts, moves away from standby, survives the death of
 // the daemon under it and of the whole node, stops in a minority, recovers.
 func TestPacemaker(t *testing.T) {
-	netns.Need(t, "pacemakerd", "crm_mon", "cibadmin", "crm_attribute", "crm_standby")
-	if os.Getuid() != 0 || !mapsAllUsers() {
-		t.Skip("skip: pacemaker needs the users root and hacluster, here is only one")
-	}
-	if _, err := os.Stat("/usr/lib/ocf/resource.d/pacemaker/Dummy"); err != nil {
-		t.Skip("skip: ocf:pacemaker:Dummy is not installed (Debian: pacemaker-resource-agents or resource-agents)")
-	}
+	needPacemaker(t)
+	netns.Need(t, "crm_attribute", "crm_standby")
 	// Of three: cg is two C and one of ours, gc the other way round.
 	for nodes, mixes := range map[int][]mix{3: {"c", "g", "cg", "gc"}, 5: {"g", "cg"}} {
 		t.Run(fmt.Sprint(nodes), func(t *testing.T) {

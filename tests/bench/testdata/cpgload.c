@@ -3,6 +3,7 @@
  *
  *   cpgload flood   BYTES SECONDS   one thread sends as fast as it may, one counts
  *   cpgload latency BYTES SECONDS   one message in flight; "call" is the sending call alone
+ *   cpgload request BYTES SECONDS   one request after the other, and its reply
  *
  * The first quarter of a second is not counted. Prints "name=value" lines.
  */
@@ -111,7 +112,35 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void latency(struct iovec *iov, uint64_t length)
+static uint64_t called; /* when the sending call was over */
+
+/* message is the time from sending one to its delivery. */
+static void message(struct iovec *iov)
+{
+	unsigned long before = atomic_load(&own);
+	cs_error_t err;
+
+	while ((err = cpg_mcast_joined(handle, CPG_TYPE_AGREED, iov, 1)) == CS_ERR_TRY_AGAIN)
+		;
+	if (err != CS_OK)
+		die("cpg_mcast_joined", err);
+	called = now();
+	while (atomic_load(&own) == before)
+		if ((err = cpg_dispatch(handle, CS_DISPATCH_ONE)) != CS_OK)
+			die("cpg_dispatch", err);
+}
+
+static void request(struct iovec *iov)
+{
+	cs_error_t err = cpg_local_get(handle, &self);
+
+	(void)iov;
+	if (err != CS_OK)
+		die("cpg_local_get", err);
+	called = now();
+}
+
+static void latency(struct iovec *iov, uint64_t length, void (*once)(struct iovec *))
 {
 	uint32_t *sample = malloc(sizeof *sample * MAX_SAMPLES), *call = malloc(sizeof *call * MAX_SAMPLES);
 	unsigned long n = 0;
@@ -125,17 +154,9 @@ static void latency(struct iovec *iov, uint64_t length)
 			die("cpg_dispatch", err);
 	start = now() + WARMUP_NS;
 	do {
-		unsigned long before = atomic_load(&own);
-		uint64_t sent = now(), called;
+		uint64_t sent = now();
 
-		while ((err = cpg_mcast_joined(handle, CPG_TYPE_AGREED, iov, 1)) == CS_ERR_TRY_AGAIN)
-			;
-		if (err != CS_OK)
-			die("cpg_mcast_joined", err);
-		called = now();
-		while (atomic_load(&own) == before)
-			if ((err = cpg_dispatch(handle, CS_DISPATCH_ONE)) != CS_OK)
-				die("cpg_dispatch", err);
+		once(iov);
 		t = now();
 		if (sent >= start && n < MAX_SAMPLES) {
 			call[n] = (uint32_t)(called - sent);
@@ -159,7 +180,7 @@ int main(int argc, char **argv)
 	cs_error_t err;
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: cpgload flood|latency BYTES SECONDS\n");
+		fprintf(stderr, "usage: cpgload flood|latency|request BYTES SECONDS\n");
 		return 2;
 	}
 	iov.iov_len = strtoul(argv[2], NULL, 10);
@@ -177,7 +198,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "flood"))
 		flood(&iov, length);
 	else
-		latency(&iov, length);
+		latency(&iov, length, strcmp(argv[1], "request") ? message : request);
 	fflush(stdout);
 	_exit(0); /* the daemon sees us go; the reading thread may sleep in the library */
 }
