@@ -176,8 +176,12 @@ func (m *Machine) processJoin(j *wire.Join) {
 	}
 	// In C a list that is not believed starts GATHER again as well, and is answered with a JOIN. Nodes that do not believe each
 	// other then restart their consensus timers for as long as the JOINs go back and forth, of which there are ever more.
-	if m.merge(j) || forgiven || m.state == Operational || m.cfg.CRules {
+	if m.merge(j) || m.state == Operational || m.cfg.CRules {
 		m.enterGather(ReasonMergeDuringJoin)
+	} else if forgiven {
+		// The consensus timer goes on: nodes that form rings without this one, again and again, must not keep it in GATHER.
+		m.consensus = append(m.consensus[:0], m.id)
+		m.sendJoinDelayed()
 	}
 }
 
