@@ -90,7 +90,7 @@ func downscale(p *Plan) {
 
 // setNodes changes how many nodes there are.
 func (p *Plan) setNodes(n int) {
-	p.Nodes, p.TwoNode = n, false
+	p.Nodes, p.TwoNode, p.Expected = n, false, 0
 	p.Foreign, p.CRules, p.Own = nil, nil, nil
 	p.normalize()
 }
