@@ -239,7 +239,7 @@ func (c *conn) enqueue(parts [][]byte) {
 // tooMuch refuses a multicast of a client that reads less than it sends: over libqb the flow control word says so before.
 func (c *conn) tooMuch(req []byte) bool {
 	fn := binary.NativeEndian.Uint32(req)
-	if fn >= uint32(len(c.e.s.Lib)) || !c.e.s.Lib[fn].NoReply {
+	if fn >= uint32(len(c.e.s.Lib)) || !c.e.s.Lib[fn].Bulk {
 		return false
 	}
 	c.overload++

@@ -24,7 +24,7 @@ func newCoroWorld(t testing.TB, cfg Config) *world {
 		if err := w.server.OpenCoroipc(w.svc.Short + "-1x"); err != nil {
 			t.Error(err)
 		}
-		w.svc.Lib[2].NoReply = true
+		w.svc.Lib[2].NoReply, w.svc.Lib[2].Bulk = true, true
 	})
 	return w
 }

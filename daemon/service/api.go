@@ -60,6 +60,9 @@ type LibFunc struct {
 	// NoReply marks the one request without an answer (cpg mcast): a refusal is silent. A connection whose protocol
 	// answers every request gets one all the same, see Acknowledges.
 	NoReply bool
+	// Bulk says that the request carries a piece of a multicast, which a client must not send while events for it pile up.
+	// Over libqb the flow control word tells it; over coroipc the request is refused.
+	Bulk bool
 	// Call handles the request. req is the whole message with its header; it may lie in memory that the client can
 	// write at any time, so each field is read once, and it must not be kept after the call.
 	Call func(c Conn, req []byte)

@@ -140,9 +140,16 @@ func (c *Conn) Request(ctx context.Context, dst []byte, iov ...[]byte) ([]byte, 
 	return c.request(ctx, Ordinary, dst, iov)
 }
 
-// RequestBulk is Request for fragments of large multicasts: refused (EAGAIN) at flow-control level 2 as well.
+// RequestBulk is Request for fragments of large multicasts: refused (EAGAIN) at flow-control level 2 as well. Coroipc has no
+// such levels, its replies refuse.
 func (c *Conn) RequestBulk(ctx context.Context, dst []byte, iov ...[]byte) ([]byte, error) {
-	return c.request(ctx, Multicast, dst, iov)
+	reply, err := c.request(ctx, Multicast, dst, iov)
+	if a, ok := c.t.(acknowledger); err == nil && ok && a.Acknowledges() {
+		if h, errHeader := ipcmsg.ParseResponseHeader(reply); errHeader == nil && h.Error == cserr.TryAgain {
+			return nil, syscall.EAGAIN
+		}
+	}
+	return reply, err
 }
 
 func (c *Conn) request(ctx context.Context, class Bulk, dst []byte, iov [][]byte) ([]byte, error) {

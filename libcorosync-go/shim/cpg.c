@@ -315,6 +315,8 @@ static cs_error_t pieces(struct shim *o, cpg_guarantee_t guarantee, size_t total
 		call.a[2] = sent == 0 ? PIECE_FIRST : sent + length == total ? PIECE_LAST : PIECE_CONTINUED;
 		call.in[0] = shim_bytes((char *)iov[i].iov_base + at, length);
 		error = shim_call_raw(o, &call);
+		if (error == CS_OK && o->record.answered && call.status == CS_ERR_TRY_AGAIN)
+			error = CS_ERR_TRY_AGAIN; /* the answer says what a flow control word says elsewhere */
 		if (error == CS_ERR_TRY_AGAIN && tries++ < PIECE_RETRIES) {
 			pause_ns(PIECE_PAUSE_NS);
 			continue;

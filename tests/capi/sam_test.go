@@ -71,10 +71,10 @@ type samPair struct {
 	procs [2]*netns.Proc
 }
 
-func playPair(n *netns.Node, program, libraries, scene string) samPair {
+func playPair(n *netns.Node, program, libraries, protocol, scene string) samPair {
 	p := samPair{scene: scene}
 	p.procs[0] = n.Spawn(scene+".debian", program, scene)
-	p.procs[1] = n.Spawn(scene+".ours", "env", "LD_LIBRARY_PATH="+libraries, program, scene)
+	p.procs[1] = n.Spawn(scene+".ours", over(protocol, "env", "LD_LIBRARY_PATH="+libraries, program, scene)...)
 	return p
 }
 
@@ -107,15 +107,23 @@ func (p samPair) same(t *testing.T) {
 var samKey = regexp.MustCompile(`(?m)^resources\.process\.(\d+)\.(\S+) \((\w+)\) = (.*)$`)
 
 // TestSamWithDaemon plays the scenes with the policies QUORUM and CMAP on both
-// daemons: node 2 gives quorum to node 1 and takes it.
+// daemons: node 2 gives quorum to node 1 and takes it. Our library speaks both protocols
+// to ours.
 func TestSamWithDaemon(t *testing.T) {
 	program, libraries := samProgram(t)
 	netns.Need(t, "corosync-cmapctl", "corosync-quorumtool")
-	for name, daemon := range map[string]func() netns.Daemon{"c": netns.CDaemon, "go": func() netns.Daemon { return netns.GoDaemon(t) }} {
-		t.Run(name, func(t *testing.T) {
-			c := netns.New(t, netns.Options{Nodes: 2, Daemon: daemon()})
+	for _, run := range []struct {
+		name, protocol string
+		daemon         func() netns.Daemon
+	}{
+		{name: "c", protocol: "qb", daemon: netns.CDaemon},
+		{name: "go", protocol: "qb", daemon: func() netns.Daemon { return netns.GoDaemon(t) }},
+		{name: "go over coroipc", protocol: "coroipc", daemon: func() netns.Daemon { return netns.GoDaemon(t) }},
+	} {
+		t.Run(run.name, func(t *testing.T) {
+			c := netns.New(t, netns.Options{Nodes: 2, Daemon: run.daemon()})
 			n := c.Node(1)
-			play := func(scene string) samPair { return playPair(n, program, libraries, scene) }
+			play := func(scene string) samPair { return playPair(n, program, libraries, run.protocol, scene) }
 			c.Start(1)
 			c.WaitRing(20*time.Second, 1)
 

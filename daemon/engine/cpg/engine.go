@@ -96,7 +96,7 @@ func (e *Engine) Lib() []service.LibFunc {
 	return []service.LibFunc{
 		ipcmsg.CPGReqJoin:                {FlowControl: true, Call: e.libJoin},
 		ipcmsg.CPGReqLeave:               {FlowControl: true, Call: e.libLeave},
-		ipcmsg.CPGReqMcast:               {FlowControl: true, NoReply: true, Call: e.libMcast},
+		ipcmsg.CPGReqMcast:               {FlowControl: true, NoReply: true, Bulk: true, Call: e.libMcast},
 		ipcmsg.CPGReqMembership:          {Call: e.libMembership},
 		ipcmsg.CPGReqLocalGet:            {Call: e.libLocalGet},
 		ipcmsg.CPGReqIterationInitialize: {Call: e.libIterInit},
@@ -106,7 +106,7 @@ func (e *Engine) Lib() []service.LibFunc {
 		ipcmsg.CPGReqZCAlloc:             {FlowControl: true, Call: e.libZeroCopyAlloc},
 		ipcmsg.CPGReqZCFree:              {FlowControl: true, Call: e.libZeroCopyFree},
 		ipcmsg.CPGReqZCExecute:           {FlowControl: true, Call: e.libZeroCopyExecute},
-		ipcmsg.CPGReqPartialMcast:        {FlowControl: true, Call: e.libPartialMcast},
+		ipcmsg.CPGReqPartialMcast:        {FlowControl: true, Bulk: true, Call: e.libPartialMcast},
 	}
 }
 

@@ -199,6 +199,38 @@ static void mode_cancelled(void)
 	OK(cpg_finalize(cpg));
 }
 
+/* Who sends messages in pieces and reads nothing is held up, before the daemon has 512 MB for him and gives him up. */
+static void mode_unread(void)
+{
+	static char data[3 * 1024 * 1024];
+	struct iovec v = { data, sizeof(data) };
+	uint64_t end;
+	int n = 0;
+	cs_error_t e;
+
+	OK(try_open());
+	OK(cpg_join(cpg, &group));
+	OK(cpg_dispatch(cpg, CS_DISPATCH_ONE));
+	/* Unhindered, three seconds are enough for more. One message passes now and then. */
+	for (end = now_ns() + 3000000000u; now_ns() < end && n < 150;) {
+		e = cpg_mcast_joined(cpg, CPG_TYPE_AGREED, &v, 1);
+		if (e == CS_OK)
+			n++;
+		else if (e != CS_ERR_TRY_AGAIN)
+			DIE("%d after %d messages", e, n);
+	}
+	if (n >= 150)
+		DIE("%d messages and no end", n);
+	while (got < n)
+		OK(cpg_dispatch(cpg, CS_DISPATCH_ONE));
+	while ((e = cpg_mcast_joined(cpg, CPG_TYPE_AGREED, &v, 1)) == CS_ERR_TRY_AGAIN)
+		OK(cpg_dispatch(cpg, CS_DISPATCH_ALL));
+	OK(e);
+	while (got < n + 1)
+		OK(cpg_dispatch(cpg, CS_DISPATCH_ONE));
+	OK(cpg_finalize(cpg));
+}
+
 /* A parent and its child use the connection in turn, large messages and small, so often that every buffer wraps. */
 static void mode_turns(void)
 {
@@ -245,6 +277,7 @@ int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*play)(void); } modes[] = {
 		{ "protocol", mode_protocol }, { "full", mode_full }, { "cancelled", mode_cancelled }, { "turns", mode_turns },
+		{ "unread", mode_unread },
 	};
 	size_t i;
 
