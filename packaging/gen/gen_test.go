@@ -245,10 +245,13 @@ func TestPagesAreWellFormed(t *testing.T) {
 			for _, f := range files {
 				args = append(args, f)
 			}
-			out, _ := exec.Command(tool[0], args...).CombinedOutput()
-			for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+			var out, complaints strings.Builder // mixed in one, they would cut each other's lines
+			cmd := exec.Command(tool[0], args...)
+			cmd.Stdout, cmd.Stderr = &out, &complaints
+			_ = cmd.Run() // it fails if it has something to say
+			for line := range strings.SplitSeq(out.String()+complaints.String(), "\n") {
 				// The pages refer to each other, and need not be installed here.
-				if line != "" && !strings.Contains(line, "mandoc.db") && !strings.Contains(line, "referenced manual not found") && strings.Contains(line, ": ") {
+				if line != "" && !strings.Contains(line, "mandoc.db") && !strings.Contains(line, "referenced manual not found") {
 					t.Error(line)
 				}
 			}
