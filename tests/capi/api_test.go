@@ -274,6 +274,7 @@ func transcripts(t *testing.T, sd side, bin string, ps []program) map[string]str
 	if sd.tail == overSockets {
 		s.c.UpAndFormed(formTimeout)
 		s.run("live", "", "live", ps)
+		s.dying(ps)
 		return s.text
 	}
 	inits := choose(ps, initializer)
@@ -316,26 +317,34 @@ func transcripts(t *testing.T, sd side, bin string, ps []program) map[string]str
 	s.restart(device(opt))
 	s.run("live", "", "live", devices)
 
-	// The daemon dies beneath the programs of one library after the other.
-	for _, lib := range slices.Sorted(maps.Keys(sonames)) {
-		group := choose(ps, func(p program) bool {
-			return p.lib == lib && lib != "corosync_common" && lib != "sam" && !p.says(t, "NO_DEAD")
-		})
-		if len(group) == 0 {
-			continue
-		}
-		clearSigns(t, s.signs())
-		proc := s.start("dead", true, "", group)
-		s.waitSigns("ready", group)
-		s.n.Kill()
-		s.waitSigns("gone", group)
-		s.c.UpAndFormed(formTimeout)
-		s.collect(proc, "dead", "with a daemon that dies", group)
-	}
+	s.dying(ps)
 	if b, err := os.ReadFile(filepath.Join(s.out, "maps")); err == nil {
 		checkMaps(t, sd, string(b))
 	}
 	return s.text
+}
+
+// dying lets the daemon die beneath the programs of one library after the other.
+func (s *stage) dying(ps []program) {
+	s.t.Helper()
+	for _, lib := range slices.Sorted(maps.Keys(sonames)) {
+		group := choose(ps, func(p program) bool {
+			return p.lib == lib && lib != "corosync_common" && lib != "sam" && !p.says(s.t, "NO_DEAD")
+		})
+		if len(group) == 0 {
+			continue
+		}
+		clearSigns(s.t, s.signs())
+		proc := s.start("dead", true, "", group)
+		s.waitSigns("ready", group)
+		s.n.Kill()
+		if err := os.WriteFile(filepath.Join(s.signs(), "killed"), nil, 0o644); err != nil {
+			s.t.Fatal(err)
+		}
+		s.waitSigns("gone", group)
+		s.c.UpAndFormed(formTimeout)
+		s.collect(proc, "dead", "with a daemon that dies", group)
+	}
 }
 
 func clearSigns(t *testing.T, dir string) {

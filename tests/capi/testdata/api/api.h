@@ -142,6 +142,16 @@ static UNUSED void tell(const char *what)
 		close(fd);
 }
 
+/* A line from the test. */
+static UNUSED int told(const char *what)
+{
+	const char *dir = getenv("API_SIGNS");
+	char path[512];
+
+	snprintf(path, sizeof path, "%s/%s", dir ? dir : ".", what);
+	return access(path, F_OK) == 0;
+}
+
 static void live(void);
 #ifndef NO_HANDLES
 static void use(HANDLE h);
@@ -216,7 +226,8 @@ static void mode_dead(void)
 	MUST(open_handle(&h));
 	MUST(fd_of(h, &fd));
 	tell("ready");
-	while (!(readable(fd, 15000) & POLLHUP))
+	/* Over sockets the descriptor does not show it, and the test says so. */
+	while (!(readable(fd, 100) & POLLHUP) && !told("killed"))
 		;
 	show_poll("the daemon is gone", fd, 0);
 	use(h);
