@@ -379,9 +379,9 @@ func checkMaps(t *testing.T, sd side, maps string) {
 }
 
 // TestFunctions runs every program with Debian's libraries and with ours, on the
-// C daemon and on ours, there over both protocols; all must say the same. Then it runs those that a living daemon is enough for
-// once more while messages go over sockets: there the descriptor does not show that the daemon is gone, with the C libraries as
-// with ours.
+// C daemon and on ours, there over both protocols; all must say the same. Then it runs those of the services once more, with a
+// daemon that lives and one that dies, while messages go over sockets. There the descriptor does not show that the daemon is
+// gone, with the C libraries as with ours.
 func TestFunctions(t *testing.T) {
 	netns.Need(t, "corosync-quorumtool", "timeout", "setpriv")
 	ps := programs(t)
