@@ -181,13 +181,16 @@ func (w *watchdog) waitFed(k int) {
 	})
 }
 
-// acted is what sbd did from its last feeding on: to end the machine, and nothing else.
+// acted is what the process that feeds did from its last feeding on: to end the machine, and nothing else. When it has ended
+// the watchers do the same, if they notice before the machine is gone.
 func (w *watchdog) acted() []string {
 	var out []string
-	for _, l := range w.lines() {
+	feeder := ""
+	for _, m := range standinLine.FindAllStringSubmatch(w.all()[w.from:], -1) {
+		pid, l := m[2], m[3]
 		if l == "feed" {
-			out = nil
-		} else if !strings.HasPrefix(l, "say ") && l != "begin" {
+			feeder, out = pid, nil
+		} else if pid == feeder && !strings.HasPrefix(l, "say ") && l != "begin" {
 			out = append(out, l)
 		}
 	}
