@@ -126,7 +126,7 @@ func TestHazards(t *testing.T) {
 		{"sigwait"}, {"storm"}, {"handlers"}, {"crash"}, {"realtime"}, {"setuid"}, {"cancel"}, {"small-stack"}, {"threads"}, {"jump"},
 		{"thread-exit"}, {"reenter"}, {"exec"}, {"close-range"}, {"descriptors"}, {"dlopen"}, {"daemon"}, {"first-call", "5000"},
 		// kB resident, kB of the locked account; 3 MB of either are rings, 64 MB of the account an arena of glibc's.
-		{"lock-first", "25000", "150000"}, {"lock-later", "25000", "150000"}, {"limits"},
+		{"lock-first", "25000", "150000"}, {"lock-later", "25000", "150000"}, {"limits"}, {"open-files"},
 	} {
 		for _, p := range protocols {
 			t.Run(args[0]+" over "+p, func(t *testing.T) {

@@ -35,6 +35,11 @@ var changes = []change{
 		from: `//go:nosplit\nfunc unminitSignals\(\) \{`, n: 1,
 		to: "//go:nosplit\nfunc unminitSignals() {}\n\nfunc hostUnminitSignals() {"},
 
+	{file: "syscall/rlimit.go", why: "the program's limit of open files is not raised",
+		from: `func init\(\) \{`, n: 1, to: "func raiseLimit() {"},
+	{file: "runtime/cgroup_linux.go", why: "with one processor nobody needs to read files for the number of them",
+		from: `func defaultGOMAXPROCSInit\(\) \{`, n: 1, to: "func defaultGOMAXPROCSInit() {}\n\nfunc hostGOMAXPROCSInit() {"},
+
 	// Threads that a program did not start are seen: in its task list, by debuggers, by limits of processes. Two remain, the one
 	// that started the runtime and the one that starts others. Calls of the core are short and one at a time is enough, so
 	// there is one processor, given back at the end of each call: nobody has to watch for those that were not.

@@ -442,6 +442,22 @@ static void mode_limits(void)
 	}
 }
 
+/* A soft limit of open files below the hard one stays where the program has it. */
+static void mode_open_files(void)
+{
+	struct rlimit set, got;
+	corosync_cfg_handle_t handle;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &set) == 0);
+	CHECK(set.rlim_max > 256);
+	set.rlim_cur = 256;
+	CHECK(setrlimit(RLIMIT_NOFILE, &set) == 0);
+	OK(corosync_cfg_initialize(&handle, NULL));
+	CHECK(getrlimit(RLIMIT_NOFILE, &got) == 0);
+	if (got.rlim_cur != set.rlim_cur || got.rlim_max != set.rlim_max)
+		DIE("limit of open files %lu of %lu", (unsigned long)got.rlim_cur, (unsigned long)got.rlim_max);
+}
+
 static void nobody(int tid)
 {
 	long uid = status_of(tid, "Uid:", 10), gid = status_of(tid, "Gid:", 10);
@@ -880,6 +896,7 @@ static const struct { const char *name; void (*plain)(void); void (*args)(char *
 	{ "lock-first", NULL, mode_lock_first, 2 },
 	{ "lock-later", NULL, mode_lock_later, 2 },
 	{ "limits", mode_limits, NULL, 0 },
+	{ "open-files", mode_open_files, NULL, 0 },
 	{ "setuid", mode_setuid, NULL, 0 },
 	{ "cancel", mode_cancel, NULL, 0 },
 	{ "small-stack", mode_small_stack, NULL, 0 },
