@@ -31,6 +31,7 @@ func FuzzMemory(f *testing.F) {
 	f.Add([]byte{0, 0, 80, 1, 1, 0, 0, 16, 4, 0, 0, 0, 5, 0, 0, 0})
 	f.Add([]byte{0, 0, 80, 1, 1, 0, 8, 200, 4, 0, 0, 0, 6, 0, 0, 200, 7, 0, 0, 0, 7, 0, 0, 0})
 	f.Add([]byte{6, 0, 0, 255, 6, 0, 0, 255, 0, 0, 0, 8, 6, 0, 0, 255, 7, 0, 0, 1, 3, 0, 0, 255, 7, 0, 0, 1})
+	f.Add([]byte{6, 0, 0, 255, 9, 0, 0, 0, 6, 0, 0, 200, 0, 0, 4, 1, 9, 0, 0, 0, 5, 0, 0, 9, 10, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		service := ServiceCPG
 		if len(ops)%2 == 1 {
@@ -39,9 +40,9 @@ func FuzzMemory(f *testing.F) {
 		s, c := memoryConn(t, service)
 		for ; len(ops) >= 4; ops = ops[4:] {
 			at, v := int(binary.BigEndian.Uint16(ops[1:])), ops[3]
-			switch ops[0] % 9 {
+			switch ops[0] % 11 {
 			case fileControl, fileRequest, fileResponse, fileDispatch:
-				s.maps[ops[0]%9][at%4096] = v
+				s.maps[ops[0]%11][at%4096] = v
 			case 4:
 				_, err := s.ReadRequests(3, func(req []byte) {
 					if len(req) < requestHeader || len(req) > 4096 || int(binary.NativeEndian.Uint32(req[8:])) != len(req) {
@@ -79,6 +80,18 @@ func FuzzMemory(f *testing.F) {
 					}
 					c.lost.Store(false)
 				}
+			case 9, 10: // as the C libraries do it, who may share the connection with another process
+				c.Share()
+				if e, err := c.EventOnly(); err == nil {
+					if len(e) < responseHeader || len(e) > 4096 {
+						t.Fatalf("an event of %d bytes", len(e))
+					}
+					c.ReleaseEvent()
+				}
+				if b, err := c.Reply(ops[0]%11 == 10); err == nil && (len(b) < responseHeader || len(b) > 4096) {
+					t.Fatalf("an answer of %d bytes", len(b))
+				}
+				c.lost.Store(false)
 			}
 		}
 	})

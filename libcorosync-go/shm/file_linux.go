@@ -13,12 +13,21 @@ import (
 )
 
 // CreateTemp makes a file of exactly size zeroed bytes with a name that begins with prefix in the first of dirs that takes
-// it, for its owner alone and with all its memory reserved, and maps it: the client's side of the 1.x protocol. ENOSPC when
-// there is no room.
+// it, for its owner alone and with all its memory reserved, and maps it: the client's side of the 1.x protocol. The error is
+// that of the first. ENOSPC when there is no room; EFBIG when the process may not make files of that size, for which the kernel
+// would send it a signal.
 func CreateTemp(dirs []string, prefix string, size int) (path string, mem []byte, err error) {
+	var most unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_FSIZE, &most) == nil && uint64(size) > most.Cur {
+		return "", nil, os.NewSyscallError("fallocate", unix.EFBIG)
+	}
 	for _, dir := range dirs {
-		if path, mem, err = createTemp(dir, prefix, size); err == nil {
+		path, mem, errDir := createTemp(dir, prefix, size)
+		if errDir == nil {
 			return path, mem, nil
+		}
+		if err == nil {
+			err = errDir
 		}
 	}
 	return "", nil, err

@@ -18,7 +18,7 @@ func TestProtocols(t *testing.T) {
 	c.Start()
 	c.WaitRing(formTimeout)
 	for _, p := range protocols {
-		for _, mode := range []string{"protocol", "turns", "unread", "cancelled"} {
+		for _, mode := range []string{"protocol", "turns", "unread", "file-size", "cancelled"} {
 			argv := append([]string{"env", "LD_LIBRARY_PATH=" + dir}, over(p, prog, mode)...)
 			if out, err := n.TryTimeout(hostTimeout, "", argv...); err != nil || out != "" {
 				t.Errorf("%s over %s: %v\n%s", mode, p, err, out)

@@ -110,6 +110,23 @@ static void mode_full(void)
 	CHECK(descriptors() == n && left() == 0 && mapped("_buffer-") == 0);
 }
 
+/* A limit of the size of files holds for those that a client makes: an error, and not SIGXFSZ. */
+static void mode_file_size(void)
+{
+	struct rlimit limit = { 4096, RLIM_INFINITY };
+	int files = left();
+
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	if (strcmp(getenv("COROSYNC_IPC"), "coroipc") == 0) {
+		IS(try_open(), CS_ERR_LIBRARY);
+		CHECK(left() == files && mapped("_buffer-") == 0);
+		limit.rlim_cur = RLIM_INFINITY;
+		CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	}
+	OK(try_open());
+	OK(cpg_finalize(cpg));
+}
+
 static volatile int started;
 
 static void *asks(void *arg)
@@ -277,7 +294,7 @@ int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*play)(void); } modes[] = {
 		{ "protocol", mode_protocol }, { "full", mode_full }, { "cancelled", mode_cancelled }, { "turns", mode_turns },
-		{ "unread", mode_unread },
+		{ "unread", mode_unread }, { "file-size", mode_file_size },
 	};
 	size_t i;
 
