@@ -3,9 +3,18 @@
 package capi
 
 import (
+	"encoding/binary"
+	"errors"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/corosync-go/corosync/libcorosync-go/coroipc"
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
+	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
 	"github.com/corosync-go/corosync/tests/netns"
 )
 
@@ -48,6 +57,110 @@ func TestProtocols(t *testing.T) {
 		argv := append([]string{"env", "LD_LIBRARY_PATH=" + dir}, over(p, prog, "protocol")...)
 		if out, err := n.Try(argv...); err != nil {
 			t.Errorf("with room again, over %s: %v\n%s", p, err, out)
+		}
+	}
+}
+
+// TestFallback: without COROSYNC_IPC the libraries turn to coroipc where nobody listens for libqb's protocol, and say what that said
+// where nobody listens at all. The daemon is one of a few lines, in a network of its own.
+func TestFallback(t *testing.T) {
+	dir := needLibraries(t)
+	prog := compile(t, dir, "ipc")
+	netns.Need(t, "true") // skips where there are no namespaces
+	play := func(mode string) {
+		t.Helper()
+		argv := []string{"env", "-u", "COROSYNC_IPC", prog, mode}
+		if out, err := host(t, dir, argv...); err != nil || out != "" {
+			t.Errorf("%s: %v\n%s", mode, err, out)
+		}
+	}
+	done := make(chan struct{})
+	go func() { // its thread, and the network with it, ends with it
+		defer close(done)
+		runtime.LockOSThread()
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			t.Errorf("unshare: %v", err)
+			return
+		}
+		play("nobody")
+		l, err := coroipc.ListenAt(coroipc.SocketName)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer l.Close()
+		served := make(chan error, 1)
+		go func() { served <- serveOne(l) }()
+		play("fallback")
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}()
+	<-done
+}
+
+// serveOne serves one connection to its end: it knows the number of its node, and agrees to everything else.
+func serveOne(l *coroipc.Listener) error {
+	ready := func(fd int) error {
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		for {
+			n, err := unix.Poll(p, int(hostTimeout/time.Millisecond))
+			switch {
+			case err == unix.EINTR:
+			case err != nil:
+				return err
+			case n == 0:
+				return errors.New("nobody comes")
+			default:
+				return nil
+			}
+		}
+	}
+	if err := ready(l.Fd()); err != nil {
+		return err
+	}
+	p, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	for ok := false; !ok; ok, err = p.Read() {
+		if err != nil {
+			return err
+		}
+		if err := ready(p.Fd()); err != nil {
+			return err
+		}
+	}
+	c, err := p.Accept()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	asked := make(chan struct{}, 1)
+	c.Watch(func() bool {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return true
+	})
+	gone := make(chan error, 1)
+	go func() { gone <- ready(c.Fd()) }()
+	for {
+		select {
+		case err := <-gone:
+			return err
+		case <-asked:
+		}
+		_, err := c.ReadRequests(1, func(req []byte) {
+			answer := ipcmsg.AppendResponse(nil, 0, cserr.OK)
+			if binary.NativeEndian.Uint32(req) == uint32(ipcmsg.CPGReqLocalGet) {
+				answer = ipcmsg.CPGLocalGetResponse{Error: cserr.OK, NodeID: 77}.Append(nil)
+			}
+			_ = c.Respond(answer)
+		})
+		if err != nil {
+			return err
 		}
 	}
 }

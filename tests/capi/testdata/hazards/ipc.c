@@ -94,6 +94,30 @@ static void mode_protocol(void)
 	CHECK(descriptors() <= before + 2); /* the runtime may keep an epoll and an eventfd */
 }
 
+/* Nobody listens for either protocol. */
+static void mode_nobody(void)
+{
+	int fds, files = left();
+
+	IS(try_open(), CS_ERR_LIBRARY);
+	CHECK(left() == files && mapped("_buffer-") == 0);
+	fds = descriptors();
+	IS(try_open(), CS_ERR_LIBRARY);
+	CHECK(descriptors() == fds);
+}
+
+/* Somebody listens for coroipc only. */
+static void mode_fallback(void)
+{
+	unsigned int node = 0;
+
+	OK(try_open());
+	CHECK(mapped("/control_buffer-") > 0 && mapped("/qb-") == 0);
+	OK(cpg_local_get(cpg, &node));
+	CHECK(node == 77);
+	OK(cpg_finalize(cpg));
+}
+
 /* There is no room for shared memory: says so, keeps nothing, and works when there is. */
 static void mode_full(void)
 {
@@ -295,6 +319,7 @@ int main(int argc, char **argv)
 	static const struct { const char *name; void (*play)(void); } modes[] = {
 		{ "protocol", mode_protocol }, { "full", mode_full }, { "cancelled", mode_cancelled }, { "turns", mode_turns },
 		{ "unread", mode_unread }, { "file-size", mode_file_size },
+		{ "nobody", mode_nobody }, { "fallback", mode_fallback },
 	};
 	size_t i;
 
