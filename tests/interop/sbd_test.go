@@ -37,11 +37,12 @@ func consumerSides(libs string) []consumerSide {
 	return []consumerSide{{"c", ""}, {"g", ""}, {"g", libs}, {"c", libs}}
 }
 
-// quickCIB is a configuration for Pacemaker to begin with, in which no node waits for others for long.
+// quickCIB is a configuration for Pacemaker to begin with, in which no node waits for others for long, and dummy runs on n1.
 const quickCIB = `<cib crm_feature_set="3.0.14" validate-with="pacemaker-3.0" epoch="1" num_updates="0" admin_epoch="0">
 <configuration><crm_config><cluster_property_set id="opt">
 <nvpair id="opt-deadtime" name="dc-deadtime" value="2s"/><nvpair id="opt-stonith" name="stonith-enabled" value="false"/>
-</cluster_property_set></crm_config><nodes/><resources>` + dummyXML + `</resources><constraints/></configuration><status/></cib>`
+</cluster_property_set></crm_config><nodes/><resources>` + dummyXML + `</resources><constraints>
+<rsc_location id="home" rsc="dummy" node="n1" score="INFINITY"/></constraints></configuration><status/></cib>`
 
 // needPacemaker skips where Pacemaker cannot run.
 func needPacemaker(t *testing.T) {
