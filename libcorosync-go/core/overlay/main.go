@@ -39,6 +39,11 @@ var changes = []change{
 		from: `func init\(\) \{`, n: 1, to: "func raiseLimit() {"},
 	{file: "runtime/cgroup_linux.go", why: "with one processor nobody needs to read files for the number of them",
 		from: `func defaultGOMAXPROCSInit\(\) \{`, n: 1, to: "func defaultGOMAXPROCSInit() {}\n\nfunc hostGOMAXPROCSInit() {"},
+	// glibc reads /proc/self/maps for the answer, which in a large program takes long, and calls malloc.
+	{file: "runtime/cgo/gcc_stack_unix.c", why: "threads that come in are not asked for their stacks: the runtime then counts on 32 kB",
+		from: `#if defined\(__GLIBC__\) \|\| `, n: 1, to: "#if 0 && "},
+	{file: "runtime/cgo/gcc_libinit.c", why: "the first thread has 256",
+		from: `\tg->stacklo = \*pbounds;`, n: 1, to: "\tg->stacklo = (uintptr)__builtin_frame_address(0) - 192 * 1024;"},
 
 	// Threads that a program did not start are seen: in its task list, by debuggers, by limits of processes. Two remain, the one
 	// that started the runtime and the one that starts others. Calls of the core are short and one at a time is enough, so
