@@ -21,7 +21,8 @@
 //	COROSYNC_TEST_PROGRAMS=dir also run corosync's own cpgbench from there
 //
 // [TestLibraries] keeps the daemon and changes the client libraries instead: Debian's and ours in turn under one and the
-// same program, on a daemon of each kind. What they cost beside messages is testdata/libload.c.
+// same program, on a daemon of each kind. What they cost beside messages is testdata/libload.c. [TestProtocols] changes the
+// protocol that our library speaks to our daemon.
 //
 // It answers to test/cpgbench.c of corosync, which knows no second daemon.
 package bench
