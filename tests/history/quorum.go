@@ -270,7 +270,8 @@ func (c *quorumChecker) quorum(v *voter, i int) {
 			c.fail(Votes, events, "not quorate alone, with two_node")
 		case c.rules.AutoTieBreaker && v.direct && was && 2*have == n && 2*len(v.previous) > n && s.Nodes[0] == v.previous[0] && within(s.Nodes, v.previous):
 			c.fail(TieBreaker, events, "not quorate with half of the votes and the lowest node")
-		case c.rules.LastManStanding > 0 && v.direct && was && v.stayed > 0 && p.stayed == have && 2*have > v.stayed && within(s.Nodes, v.previous):
+		case c.rules.LastManStanding > 0 && !v.settled && v.direct && was && // a reload in a ring makes it expect all again
+			v.stayed > 0 && p.stayed == have && 2*have > v.stayed && within(s.Nodes, v.previous):
 			c.fail(LastManStanding, events, "not quorate with %d of the %d that had stayed together for the window", have, v.stayed)
 		}
 		v.since = nil

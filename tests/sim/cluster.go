@@ -110,7 +110,7 @@ type Result struct {
 //     missing a whole run is dropped (fifo, same-set, and leaves and joins with them: ghost, same-view, view-arithmetic).
 //   - A JOIN that is not believed is answered, and so is the answer: there are ever more (storm).
 //   - A synchronisation that is cut short forgets who had left, and a process that goes away during one is announced before
-//     its node's joinlist names it: messages are missing, and members are named without a process (fifo, same-set, ghost).
+//     its node's joinlist names it: messages are missing, and members are named without a process (fifo, same-set, ghost, reasons).
 //     And clients that join then are told the next ring's id with the members of the last (ring-identity).
 //   - last_man_standing counts members that have not told their votes (votes).
 //   - Who comes from another ring drops the rest of a message that the change has cut (the same).
@@ -118,7 +118,7 @@ type Result struct {
 // What remains must hold in rings of both: one order, nothing twice, nothing invented or damaged, quorum, answers.
 var brokenByC = map[string]bool{
 	"self-delivery": true, "fifo": true, "same-set": true, "liveness": true, "ghost": true, "same-view": true,
-	"final-view": true, "view-arithmetic": true, "storm": true, "ring-identity": true,
+	"final-view": true, "view-arithmetic": true, "storm": true, "ring-identity": true, "reasons": true,
 }
 
 // maxViolations bounds what one run reports.

@@ -32,13 +32,16 @@ func (m *Machine) enterGather(why Reason) {
 	if m.state != Gather {
 		m.gatherSince = m.now
 	}
+	if m.state == Operational {
+		m.restless = m.now.Sub(m.ringSince) < m.cfg.Consensus
+	}
 	m.discardToken = true
 	m.originated = false
 	m.tokenHeld = false
 	m.proc.add(m.id)
 	m.sendJoinDelayed()
 	m.start(timerJoin, m.cfg.Join)
-	m.start(timerConsensus, m.cfg.Consensus)
+	m.start(timerConsensus, m.consensusTimeout())
 	for _, t := range []timer{timerRetransmit, timerToken, timerWarning, timerMerge, timerHold, timerHeartbeat} {
 		m.timers.stop(t)
 	}
@@ -49,6 +52,16 @@ func (m *Machine) enterGather(why Reason) {
 	if why == ReasonConsensusTimeoutExpired {
 		m.stats.ContinuousGather++
 	}
+}
+
+// consensusTimeout is the configured one, and up to a quarter more when the last ring did not last. Nodes that have declared
+// each other failed can otherwise go on in step, each in GATHER while the other has just formed a ring of its own (simulation,
+// seed 51490).
+func (m *Machine) consensusTimeout() time.Duration {
+	if !m.restless || m.cfg.CRules {
+		return m.cfg.Consensus
+	}
+	return m.cfg.Consensus + time.Duration(m.rnd.Int63n(int64(m.cfg.Consensus/4)+1))
 }
 
 // sendJoinDelayed sends a JOIN, after a random delay if one is configured: large clusters do not start all at once then. A
@@ -162,8 +175,7 @@ func (m *Machine) receiveJoin(frame []byte) {
 // something new, it is added and everybody must agree again.
 func (m *Machine) processJoin(j *wire.Join) {
 	m.noteLeave(j)
-	forgiven := m.forgive(j)
-	if !forgiven && m.in.procs.equal(m.proc) && m.in.fails.equal(m.failed) {
+	if m.in.procs.equal(m.proc) && m.in.fails.equal(m.failed) {
 		if !j.IsLeave() {
 			m.consensus.add(j.SystemFrom)
 		}
@@ -171,17 +183,13 @@ func (m *Machine) processJoin(j *wire.Join) {
 		return
 	}
 	// A JOIN that bears this node's name but not its lists was sent by somebody else, or in an earlier life.
-	if !forgiven && (m.knows(j) || j.SystemFrom == m.id) {
+	if m.knows(j) || j.SystemFrom == m.id {
 		return
 	}
 	// In C a list that is not believed starts GATHER again as well, and is answered with a JOIN. Nodes that do not believe each
 	// other then restart their consensus timers for as long as the JOINs go back and forth, of which there are ever more.
 	if m.merge(j) || m.state == Operational || m.cfg.CRules {
 		m.enterGather(ReasonMergeDuringJoin)
-	} else if forgiven {
-		// The consensus timer goes on: nodes that form rings without this one, again and again, must not keep it in GATHER.
-		m.consensus = append(m.consensus[:0], m.id)
-		m.sendJoinDelayed()
 	}
 }
 
@@ -210,38 +218,10 @@ func (m *Machine) merge(j *wire.Join) bool {
 	m.proc.addAll(m.in.procs)
 	if m.in.fails.has(m.id) {
 		m.failed.add(j.SystemFrom)
-		m.noteRejection(j)
 	} else if m.memb.has(j.SystemFrom) {
 		m.failed.addAll(m.in.fails)
 	}
 	return len(m.proc)+len(m.failed) != before
-}
-
-// rejection is a JOIN that declared this node failed.
-type rejection struct {
-	by  totem.NodeID
-	seq uint64 // of the sender's ring
-}
-
-func (m *Machine) noteRejection(j *wire.Join) {
-	m.rejectedBy = slices.DeleteFunc(m.rejectedBy, func(r rejection) bool { return r.by == j.SystemFrom || !m.failed.has(r.by) })
-	m.rejectedBy = append(m.rejectedBy, rejection{j.SystemFrom, j.RingSeq})
-}
-
-// forgive takes a node out of the failed ones that was there because it had declared this node failed, when it has formed a
-// ring since and does not say so any more. In C it stays there until this node has formed a ring, and that one then believes
-// this node's old word: two nodes can go on so in turn, each in rings of its own (simulation, seed 51490).
-func (m *Machine) forgive(j *wire.Join) bool {
-	if m.cfg.CRules || m.state != Gather || m.in.fails.has(m.id) || j.IsLeave() || !m.failed.has(j.SystemFrom) {
-		return false
-	}
-	i := slices.IndexFunc(m.rejectedBy, func(r rejection) bool { return r.by == j.SystemFrom })
-	if i < 0 || j.RingSeq <= m.rejectedBy[i].seq {
-		return false
-	}
-	m.rejectedBy = slices.Delete(m.rejectedBy, i, i+1)
-	m.failed = slices.DeleteFunc(m.failed, func(id totem.NodeID) bool { return id == j.SystemFrom })
-	return true
 }
 
 // agreed reports whether all that are not failed have sent the lists that this node has.

@@ -88,11 +88,12 @@ type Machine struct {
 	lastAlive clock.Instant
 	// gatherSince is when GATHER was entered from another state.
 	gatherSince clock.Instant
-	// rejectedBy are nodes that have declared this one failed, with the ring that they were in then.
-	rejectedBy []rejection
-	pausedAt   clock.Instant // instant at which the pause timer was found late, by pausedFor
-	pausedFor  time.Duration
-	lastBad    clock.Instant // last line about a frame of another program
+	// ringSince is when the last ring was installed. restless says that it did not last.
+	ringSince clock.Instant
+	restless  bool
+	pausedAt  clock.Instant // instant at which the pause timer was found late, by pausedFor
+	pausedFor time.Duration
+	lastBad   clock.Instant // last line about a frame of another program
 
 	stats  Stats
 	visits tokenStats

@@ -45,6 +45,7 @@ func (m *Machine) enterOperational() {
 
 	m.logMembership(joined, left)
 	m.leavers = m.leavers[:0]
+	m.ringSince = m.now
 	m.state = Operational
 	m.stats.OperationalEntered++
 	m.stats.ContinuousGather = 0
