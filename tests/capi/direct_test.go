@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -60,7 +61,7 @@ func TestDirect(t *testing.T) {
 		}
 	}
 	for name, test := range map[string]func(*testing.T, *direct){
-		"requests": directRequests, "refuses": directRefuses, "events": directEvents, "replies": directReplies, "broken": directBroken, "hostile": directHostile,
+		"requests": directRequests, "refuses": directRefuses, "events": directEvents, "replies": directReplies, "broken": directBroken, "patient": directPatient, "hostile": directHostile,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newDirect(t, prog)) })
 	}
@@ -538,6 +539,37 @@ func directBroken(t *testing.T, d *direct) {
 		t.Errorf("repaired: %v", got)
 	} else {
 		d.line()
+	}
+}
+
+// directPatient: where the socket has no room for the byte that belongs to a request, C waits for it.
+func directPatient(t *testing.T, d *direct) {
+	r := d.open(0, ring.Reader)
+	told, waited := 0, false
+	for i := 0; !waited; i++ {
+		if i == 100000 {
+			t.Fatal("the socket is never full")
+		}
+		answer := make(chan int, 1)
+		go func() { answer <- d.do("mcast %d 4 2", i)[0] }()
+		select {
+		case rc := <-answer:
+			if rc != 0 {
+				t.Fatal(i, rc)
+			}
+		case <-time.After(time.Second): // or a busy machine: then all is as it was
+			told += d.told()
+			rc := <-answer
+			waited = told < i+1 // the last byte came after room was made
+			told += d.told()
+			if rc != 0 || told != i+1 {
+				t.Fatalf("%d, %d bytes for %d messages", rc, told, i+1)
+			}
+		}
+		if _, _, err := r.Peek(); err != nil {
+			t.Fatal(i, err)
+		}
+		r.Consume()
 	}
 }
 
