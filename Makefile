@@ -66,8 +66,8 @@ race: ## the tests of all packages but the cluster ones under the race detector 
 fuzz: ## each fuzz target for FUZZTIME (default 10s)
 	@$(GO) list ./... | while read p; do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
-	    echo "$(GO) test -run ^$$ -fuzz ^$$f\$$ -fuzztime $(FUZZTIME) $$p"; \
-	    $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	    echo "$(GO) test -run ^$$ -fuzz ^$$f\$$ -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p"; \
+	    $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p || exit 1; \
 	  done; done
 
 sim: ## simulated clusters: SEEDS=n of them from FIRST on, or with its log SEED=x or PLAN=file (LOG=debug: what the daemons log too)
