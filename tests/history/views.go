@@ -86,11 +86,20 @@ func (c *checker) reasons() {
 		t    *track
 		last int // its last Send; -1 without one
 	}
+	// What a process hands to a daemon that has just stopped is in nobody's history.
+	heard := map[MsgID]bool{}
+	for _, t := range c.procs {
+		for _, e := range t.Process.Events {
+			if e.Kind == Deliver {
+				heard[e.Msg] = true
+			}
+		}
+	}
 	lives := map[Member][]life{}
 	for _, t := range c.procs {
 		l := life{t, -1}
 		for i, e := range t.Process.Events {
-			if e.Kind == Send {
+			if e.Kind == Send && heard[e.Msg] {
 				l.last = i
 			}
 		}

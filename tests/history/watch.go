@@ -103,6 +103,9 @@ func CheckWatches(ws []*Watch, nodes int, settled bool) []Violation {
 	rings := map[RingID]named{}
 	for _, w := range ws {
 		var list []uint32
+		// A node list is told at the beginning of a synchronisation, the decision at its end: who begins to listen in one is
+		// told of two rings.
+		last := map[bool]int{}
 		for i, d := range w.Decisions {
 			if !slices.Contains(d.Members, w.Node) && len(d.Members) > 0 {
 				c.fail(QuorumView, []string{w.at(i)}, "the node itself is missing")
@@ -112,9 +115,10 @@ func CheckWatches(ws []*Watch, nodes int, settled bool) []Violation {
 			} else if !slices.Equal(first.w.Decisions[first.i].Members, d.Members) {
 				c.fail(RingIdentity, []string{first.w.at(first.i), w.at(i)}, "one ring has two sets of members")
 			}
-			if i > 0 && w.Decisions[i-1].Ring.Seq > d.Ring.Seq {
-				c.fail(RingIdentity, []string{w.at(i - 1), w.at(i)}, "the ring's number falls")
+			if k, ok := last[d.List]; ok && w.Decisions[k].Ring.Seq > d.Ring.Seq {
+				c.fail(RingIdentity, []string{w.at(k), w.at(i)}, "the ring's number falls")
 			}
+			last[d.List] = i
 			switch {
 			case d.List:
 				if list != nil {

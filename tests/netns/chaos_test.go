@@ -135,7 +135,10 @@ type action struct {
 }
 
 func (c *chaos) run() {
-	c.UpAndFormed(formTimeout)
+	for _, n := range c.Nodes {
+		n.Start()
+	}
+	c.whole()
 	for _, n := range c.Nodes {
 		c.connect(n)
 		n.Watch()

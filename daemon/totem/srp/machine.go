@@ -210,6 +210,11 @@ func (m *Machine) interfaceChange(now clock.Instant) {
 	}
 	if !m.started {
 		m.started = true
+		if m.cfg.StoredSeq > ringSeqMax {
+			// No cluster comes to that. From there the number would wrap around after a few rings, and others believe none so high.
+			m.log.Warningf("The stored ring number %x cannot be right. It is not used.", m.cfg.StoredSeq)
+			m.cfg.StoredSeq = 0
+		}
 		// Without the one a restarted representative could form the ring that it was in before, with aru 0, and make
 		// the others try to recover messages that they have freed.
 		m.ring = totem.RingID{Rep: m.id, Seq: m.cfg.StoredSeq + 1}
