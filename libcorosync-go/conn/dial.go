@@ -18,8 +18,8 @@ const Variable = "COROSYNC_IPC"
 // Dial connects to a service by its name ("cmap", "cpg", ...). ctx bounds the handshake. Errors: ECONNREFUSED when
 // no daemon listens, and what the daemon answers: EAGAIN (not yet synchronised), EACCES, ENOSYS, EMFILE, ENOSPC.
 //
-// Auto means libqb's protocol, which is the faster one (tests/bench measures it): its multicasts need no answer. A daemon that does not listen for it
-// is tried with the other.
+// Auto means libqb's protocol, which is the faster one (tests/bench measures it): its multicasts need no answer. A daemon that
+// does not listen for it is tried with the other.
 func Dial(ctx context.Context, service string, opts *Options) (*Conn, error) {
 	var o Options
 	if opts != nil {

@@ -20,37 +20,46 @@ const maxLine = 64 << 10
 // recording holds several processes if the program connected several times. A
 // last line without line end is ignored: the writer was killed in it.
 func Parse(name string, r io.Reader) ([]*Process, error) {
-	br := bufio.NewReaderSize(r, maxLine)
 	var out []*Process
 	var cur *Process
-	for no := 1; ; no++ {
-		line, err := br.ReadSlice('\n')
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return out, fmt.Errorf("%s:%d: %w", name, no, err)
-		}
-		f := strings.Fields(string(line))
-		if len(f) < 2 || len(f[1]) != 1 {
-			return out, fmt.Errorf("%s:%d: %w: %q", name, no, ErrFormat, line)
-		}
-		p := fields{f: f}
-		t := int64(p.num(0))
-		if f[1] == "I" {
+	err := eachLine(name, r, func(p *fields, t int64, kind byte) {
+		switch {
+		case kind == 'I':
 			cur = &Process{Name: name, ID: Member{uint32(p.num(2)), uint32(p.num(3))}, Incarnation: p.num(4)}
 			out = append(out, cur)
-		} else if cur == nil {
-			return out, fmt.Errorf("%s:%d: %w: event before the connection", name, no, ErrFormat)
-		} else if f[1] == "E" {
+		case cur == nil: // an event before the connection
+			p.bad = true
+		case kind == 'E':
 			cur.End = p.str(2)
-		} else {
-			e := Event{Kind: Kind(f[1][0]), Time: t}
+		default:
+			e := Event{Kind: Kind(kind), Time: t}
 			p.event(&e, cur)
 			cur.Events = append(cur.Events, e)
 		}
+	})
+	return out, err
+}
+
+// eachLine calls a function for each whole line of a recording: a time in microseconds, the letter of its kind, and what follows.
+// It ends at the first that is bad.
+func eachLine(name string, r io.Reader, do func(p *fields, t int64, kind byte)) error {
+	br := bufio.NewReaderSize(r, maxLine)
+	for no := 1; ; no++ {
+		line, err := br.ReadSlice('\n')
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", name, no, err)
+		}
+		p := &fields{f: strings.Fields(string(line))}
+		if t, kind := p.num(0), p.str(1); len(kind) == 1 {
+			do(p, int64(t), kind[0])
+		} else {
+			p.bad = true
+		}
 		if p.bad {
-			return out, fmt.Errorf("%s:%d: %w: %q", name, no, ErrFormat, line)
+			return fmt.Errorf("%s:%d: %w: %q", name, no, ErrFormat, line)
 		}
 	}
 }

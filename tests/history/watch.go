@@ -1,8 +1,6 @@
 package history
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -40,38 +38,31 @@ func (w *Watch) at(i int) string { return fmt.Sprintf("%s(%d): %v", w.Name, w.No
 
 // ParseWatch reads a recording as written by tests/netns/testdata/watcher.c. A last line without line end is ignored.
 func ParseWatch(name string, r io.Reader) ([]*Watch, error) {
-	br := bufio.NewReaderSize(r, maxLine)
 	var out []*Watch
-	for no := 1; ; no++ {
-		line, err := br.ReadSlice('\n')
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return out, fmt.Errorf("%s:%d: %w", name, no, err)
-		}
-		p := fields{f: strings.Fields(string(line))}
-		d := Decision{Time: int64(p.num(0))}
-		switch kind := p.str(1); {
-		case kind == "I":
-			out = append(out, &Watch{Name: name, Node: uint32(p.num(2))})
-		case len(out) == 0:
+	var cur *Watch
+	err := eachLine(name, r, func(p *fields, t int64, kind byte) {
+		d := Decision{Time: t}
+		switch {
+		case kind == 'I':
+			cur = &Watch{Name: name, Node: uint32(p.num(2))}
+			out = append(out, cur)
+			return
+		case cur == nil: // an event before the connection
 			p.bad = true
-		case kind == "E":
-			out[len(out)-1].Ended = true
-		case kind == "Q":
+			return
+		case kind == 'E':
+			cur.Ended = true
+			return
+		case kind == 'Q':
 			d.Quorate, d.Ring, d.Members = p.num(2) != 0, p.ring(3), p.nodes(4)
-			out[len(out)-1].Decisions = append(out[len(out)-1].Decisions, d)
-		case kind == "N":
+		case kind == 'N':
 			d.List, d.Ring, d.Members, d.Joined, d.Left = true, p.ring(2), p.nodes(3), p.nodes(4), p.nodes(5)
-			out[len(out)-1].Decisions = append(out[len(out)-1].Decisions, d)
 		default:
 			p.bad = true
 		}
-		if p.bad {
-			return out, fmt.Errorf("%s:%d: %w: %q", name, no, ErrFormat, line)
-		}
-	}
+		cur.Decisions = append(cur.Decisions, d)
+	})
+	return out, err
 }
 
 func (p *fields) ring(i int) RingID {

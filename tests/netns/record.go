@@ -49,13 +49,7 @@ type Recorder struct {
 func (n *Node) Record(l Load) *Recorder {
 	n.c.t.Helper()
 	bin := BuildC(n.c.t, filepath.Join(moduleRoot(n.c.t), "tests/netns/testdata/recorder.c"), "cpg")
-	dir := filepath.Join(n.dir, "rec")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		n.c.t.Fatal(err)
-	}
-	n.records++
-	name := fmt.Sprintf("%s.%d", n.Name, n.records)
-	r := &Recorder{Node: n, Path: filepath.Join(dir, name)}
+	r := &Recorder{Node: n, Path: n.recording("")}
 	argv := []string{bin, "-o", r.Path, "-r", fmt.Sprint(l.Rate)}
 	if l.Size != "" {
 		argv = append(argv, "-s", l.Size)
@@ -77,6 +71,17 @@ func (n *Node) Record(l Load) *Recorder {
 	return r
 }
 
+// recording names the file of a new client of the node.
+func (n *Node) recording(kind string) string {
+	n.c.t.Helper()
+	dir := filepath.Join(n.dir, "rec")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		n.c.t.Fatal(err)
+	}
+	n.records++
+	return filepath.Join(dir, fmt.Sprintf("%s%s.%d", n.Name, kind, n.records))
+}
+
 // Watcher is a client of the quorum service of a node that writes down what it is told.
 type Watcher struct {
 	Node *Node
@@ -89,12 +94,7 @@ type Watcher struct {
 func (n *Node) Watch() *Watcher {
 	n.c.t.Helper()
 	bin := BuildC(n.c.t, filepath.Join(moduleRoot(n.c.t), "tests/netns/testdata/watcher.c"), "quorum", "cfg")
-	dir := filepath.Join(n.dir, "rec")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		n.c.t.Fatal(err)
-	}
-	n.records++
-	w := &Watcher{Node: n, Path: filepath.Join(dir, fmt.Sprintf("%s.watch.%d", n.Name, n.records))}
+	w := &Watcher{Node: n, Path: n.recording(".watch")}
 	w.proc = n.Spawn("watcher", bin, "-o", w.Path)
 	n.c.watchers = append(n.c.watchers, w)
 	return w
