@@ -173,13 +173,13 @@ func (c *checker) life(l *Life) *lifeTrack {
 			}
 			trans = i
 			if cur >= 0 {
-				t.stays[cur].trans = i
+				t.stays[cur].trans, t.stays[cur].along = i, s.Nodes
 			}
 		case LifeRegular:
 			c.change(t, cur, trans, i)
 			if cur >= 0 && trans >= 0 {
 				k := &t.stays[cur]
-				k.to, k.next, k.ends, k.along = i, s.Ring, false, l.Steps[trans].Nodes
+				k.to, k.next, k.ends = i, s.Ring, false
 			}
 			t.stays = append(t.stays, stay{ring: s.Ring, nodes: s.Nodes, from: i, to: len(l.Steps), trans: len(l.Steps), ends: true})
 			cur++

@@ -193,6 +193,14 @@ func TestCheckLives(t *testing.T) {
 			1.1 r 1.8 1
 			2.1 t 2.8 2
 			2.1 r 2.8 2`, NoGap},
+		{"dies between the two configurations", two + `
+			2.1 S 1
+			2.1 S 2
+			2.1 D 2.1/1
+			2.1 D 2.1/2
+			1.1 t 1.8 1,2
+			1.1 D 2.1/1
+			1.1 E`, ""},
 		{"behind a gap, from who does not come along", two + `
 			1.1 S 1
 			2.1 S 1
