@@ -37,7 +37,7 @@ var guaranteeMutants = []codeMutant{
 		{"	p.transitional.rewind()\n", "	if !MUTANT {\n		p.transitional.rewind()\n	}\n"}}},
 	{name: "message cut by a ring inside a synchronisation is not sent again", file: filePGSend, seeds: 20, plan: "gaps", edits: []edit{
 		{"	if on == p.sendTrans && (!on || p.cfg.CRules) {\n", "	if on == p.sendTrans && (MUTANT || !on || p.cfg.CRules) {\n"}}},
-	{name: "fragments of both queues have the same numbers", file: "totem/pg/pg.go", seeds: 60, slow: true, plan: "gaps", edits: []edit{
+	{name: "fragments of both queues have the same numbers", file: "totem/pg/pg.go", by: "TestPlans", edits: []edit{
 		{"	if !cfg.CRules {\n", "	if !cfg.CRules && !MUTANT {\n"}}},
 
 	{name: "all members come along to the synchronisation", file: fileSyncMachine, seeds: 20, plan: "cuts", edits: []edit{
