@@ -425,12 +425,12 @@ func TestNotifydAlone(t *testing.T) {
 		"corosync-notifyd -f -l", "corosync-notifyd -fo", "corosync-notifyd -f -o -s -d", "corosync-notifyd -fd", "corosync-notifyd -l")
 	c.UpAndFormed(formTimeout)
 	for _, signal := range []string{"TERM", "INT", "QUIT"} {
-		compare(1, "corosync-notifyd -fl & p=$!; for i in $(seq 300); do corosync-cmapctl -m stats | grep -q 'corosync-notify$' && break; sleep 0.1; done; "+
+		compare(1, "corosync-notifyd -fl & p=$!; for i in $(seq 300); do corosync-cmapctl -m stats 2>/dev/null | grep -q 'corosync-notify$' && break; sleep 0.1; done; "+
 			"sleep 0.3; kill -"+signal+" $p; wait $p")
 	}
 	// In the background: what kind of process it is, and that it serves.
 	background := `corosync-notifyd -l </dev/null; echo started $?
-for i in $(seq 300); do p=$(pgrep -x corosync-notify) && corosync-cmapctl -m stats | grep -q "\.$p\..*corosync-notify$" && break; sleep 0.1; done
+for i in $(seq 300); do p=$(pgrep -x corosync-notify) && corosync-cmapctl -m stats 2>/dev/null | grep -q "\.$p\..*corosync-notify$" && break; sleep 0.1; done
 ps -o comm=,tty= -p $p; readlink /proc/$p/cwd /proc/$p/fd/0 /proc/$p/fd/1 /proc/$p/fd/2; test $(ps -o sid= -p $p) != $(ps -o sid= -p $$) && echo session of its own
 tr '\0' '\n' </proc/$p/cmdline; env | wc -l; tr '\0' '\n' </proc/$p/environ | grep -v DETACHED | wc -l
 kill $p; for i in $(seq 100); do pgrep -x corosync-notify >/dev/null || break; sleep 0.1; done; pgrep -x corosync-notify; true`
