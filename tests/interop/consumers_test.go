@@ -5,7 +5,6 @@ package interop
 import (
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +53,7 @@ func qdeviceScenario(t *testing.T, mixes ...mix) {
 			})
 		}
 		votes("3", n1, n2)
-		checkLibraries(t, dir, n1, n2)
+		checkLibraries(t, m, dir, n1, n2)
 		// The child follows the configuration and the ring through the handle it has inherited.
 		n1.PowerOff()
 		c.WaitRing(formTimeout, 2)
@@ -74,7 +73,8 @@ func notifydScenario(t *testing.T, mixes ...mix) {
 		c := netns.New(t, netns.Options{Nodes: 3, Daemons: m.daemons(t, 3)})
 		c.UpAndFormed(formTimeout)
 		p := c.Node(1).Spawn("notifyd", with(dir, "stdbuf", "-oL", "corosync-notifyd", "-f", "-o")...)
-		c.Node(1).Exec(with(dir, "corosync-notifyd", "-l")...) // in the background, to the log
+		c.Node(1).Exec(with(dir, "corosync-notifyd", "-l")...)     // in the background, to the log
+		c.Node(2).Spawn("notifyd", "corosync-notifyd", "-f", "-o") // with Debian's libraries, for what it costs
 		says := func(text string) {
 			t.Helper()
 			c.Eventually(formTimeout, func() error {
@@ -85,7 +85,8 @@ func notifydScenario(t *testing.T, mixes ...mix) {
 			})
 		}
 		says("is now quorate")
-		checkLibraries(t, dir, c.Node(1))
+		checkLibraries(t, m, dir, c.Node(1))
+		checkLibraries(t, m, "", c.Node(2))
 		c.Node(3).Kill()
 		says("left")
 	})
@@ -103,29 +104,5 @@ func TestLibrariesOverCoroIPC(t *testing.T) {
 		needPacemaker(t)
 		netns.Need(t, "crm_attribute", "crm_standby")
 		pacemakerScenario(t, 3, "g", netns.BuildLibraries(t))
-	})
-}
-
-var dlmNoise = regexp.MustCompile(`(?m)^\d+ |pid \d+|\d{9,}|fd \d+`)
-
-// TestDLM: dlm_controld goes as far as it can without its kernel module, and says the same on both kinds of libraries.
-func TestDLM(t *testing.T) {
-	netns.Need(t, "dlm_controld")
-	dir := netns.BuildLibraries(t)
-	each(t, []mix{"g", "c"}, func(t *testing.T, m mix) {
-		c := netns.New(t, netns.Options{Nodes: 1, Daemons: m.daemons(t, 1)})
-		c.UpAndFormed(formTimeout)
-		run := func(libs string) string {
-			out, _ := c.Node(1).TryTimeout(20*time.Second, "", with(libs, "timeout", "5", "dlm_controld", "-D", "--enable_fencing", "0")...)
-			return dlmNoise.ReplaceAllString(out, "")
-		}
-		want, got := run(""), run(dir)
-		if want == "" {
-			t.Skip("skip: dlm_controld says nothing here")
-		}
-		if got != want {
-			t.Errorf("with our libraries:\n%s\nwith Debian's:\n%s", got, want)
-		}
-		t.Logf("dlm_controld ends with:\n%s", got)
 	})
 }

@@ -214,7 +214,7 @@ func pacemakerScenario(t *testing.T, nodes int, m mix, libs string) {
 		p.start(id)
 	}
 	p.waitOnline(true, all...)
-	checkLibraries(t, libs, p.Nodes...)
+	checkLibraries(t, m, libs, p.Nodes...)
 
 	p.Node(1).Exec("crm_attribute", "--type", "crm_config", "-n", "stonith-enabled", "-v", "false")
 	p.Node(1).Exec("cibadmin", "-C", "-o", "resources", "-X", dummyXML)

@@ -70,6 +70,7 @@ func TestQdevice(t *testing.T) {
 		startDevice(n1)
 		startDevice(n2)
 		votes("3", true, n1, n2)
+		checkLibraries(t, m, "", n1, n2)
 		if out := n1.Exec("corosync-quorumtool", "-s"); !strings.Contains(out, "Qdevice") || !strings.Contains(out, "A,V,NMW") {
 			t.Errorf("quorumtool does not show the device alive and voting:\n%s", out)
 		}

@@ -74,12 +74,12 @@ func (p pacemaker) writeCIB(id int, text string) {
 	}
 }
 
-// standin compiles what is preloaded to sbd in place of a watchdog.
-func standin(t *testing.T) string {
+// compile makes a library that is preloaded to a program, in place of something of the kernel's.
+func compile(t *testing.T, src string) string {
 	t.Helper()
 	netns.Need(t, "gcc")
 	out := filepath.Join(t.TempDir(), "standin.so")
-	if msg, err := exec.Command("gcc", "-O1", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", out, "testdata/watchdog/standin.c", "-ldl").CombinedOutput(); err != nil {
+	if msg, err := exec.Command("gcc", "-O1", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", out, src, "-ldl").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, msg)
 	}
 	return out
@@ -198,50 +198,30 @@ func (w *watchdog) acted() []string {
 	return out
 }
 
-// processes are those of sbd, with title, and the libraries of clients that each has mapped.
-func (w *watchdog) processes() map[string][]string {
-	const script = `for p in /proc/[0-9]*; do if [ "$(readlink $p/exe)" = "$0" ]; then
-echo "@$(tr '\0' ' ' <$p/cmdline) $(grep -E 'VmRSS|Threads' $p/status | tr -s '\t\n' ' ')"; cat $p/maps; fi; done 2>/dev/null`
-	exe, _ := exec.LookPath("sbd")
-	if real, err := filepath.EvalSymlinks(exe); err == nil {
-		exe = real
-	}
-	out, _ := w.n.Try("sh", "-c", script, exe)
-	procs := map[string][]string{}
-	title := ""
-	for l := range strings.SplitSeq(out, "\n") {
-		if t, ok := strings.CutPrefix(l, "@"); ok {
-			title = strings.Join(strings.Fields(t), " ")
-			procs[title] = nil
-		} else if lib := clientLibrary.FindString(l); lib != "" && title != "" && !slices.Contains(procs[title], lib) {
-			procs[title] = append(procs[title], lib)
-		}
-	}
-	return procs
-}
-
 // checkProcesses: the inquisitor and both watchers run, with the libraries of this side and no others.
-func (w *watchdog) checkProcesses() {
+func (w *watchdog) checkProcesses(m mix) {
 	w.p.t.Helper()
-	procs := w.processes()
 	var all []string
-	for title, libs := range procs {
-		all = append(all, title)
-		for _, l := range libs {
-			ours := strings.HasPrefix(l, w.p.libs+"/") || strings.HasPrefix(l, "/memfd:libcorosync-go")
-			if w.p.libs != "" && !ours {
-				w.p.t.Errorf("%s: %s has mapped %s", w.n.Name, title, l)
+	for _, p := range clientProcesses(w.n) {
+		if strings.Fields(p.name)[0] != "sbd" {
+			continue
+		}
+		all = append(all, fmt.Sprintf("%s: %v", p.title, p))
+		for _, l := range p.libs {
+			if w.p.libs != "" && !ours(w.p.libs, l) {
+				w.p.t.Errorf("%s: %s has mapped %s", w.n.Name, p.title, l)
 			}
 		}
-		if len(libs) == 0 {
-			w.p.t.Errorf("%s: %s has mapped no client library", w.n.Name, title)
+		if _, part, ok := strings.Cut(p.title, "sbd: "); ok {
+			p.name, _, _ = strings.Cut("sbd "+strings.TrimPrefix(part, "watcher: "), " - ")
 		}
+		costs.add(m, w.p.libs, p)
 	}
 	slices.Sort(all)
 	text := strings.Join(all, "; ")
 	for _, part := range []string{"inquisitor", "watcher: Pacemaker", "watcher: Cluster"} {
 		if !strings.Contains(text, part) {
-			w.p.t.Errorf("%s: no sbd process is called %q: %s", w.n.Name, part, text)
+			w.p.t.Errorf("%s: no sbd process with client libraries is called %q: %s", w.n.Name, part, text)
 		}
 	}
 	w.p.t.Logf("%s: %s", w.n.Name, text)
@@ -254,7 +234,7 @@ func (w *watchdog) checkProcesses() {
 func TestSBD(t *testing.T) {
 	netns.Need(t, "sbd", "setpriv", "corosync-quorumtool")
 	needPacemaker(t)
-	libs, preload := netns.BuildLibraries(t), standin(t)
+	libs, preload := netns.BuildLibraries(t), compile(t, "testdata/watchdog/standin.c")
 	sides := consumerSides(libs)
 	did := make([]string, len(sides))
 	t.Run("run", func(t *testing.T) {
@@ -288,7 +268,7 @@ func sbdScenario(t *testing.T, sd consumerSide, preload string) string {
 	for _, w := range w {
 		w.waitSays(pacemakerTimeout, "say .*Active cluster detected")
 		w.waitFed(2)
-		w.checkProcesses()
+		w.checkProcesses(sd.daemons)
 	}
 
 	var did strings.Builder

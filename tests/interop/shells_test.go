@@ -69,7 +69,7 @@ func shellScenario(t *testing.T, sd consumerSide) map[string]string {
 	}
 	p.waitOnline(true, 1, 2, 3)
 	p.waitStarted("dummy", func(id int) bool { return id == 1 }, 1, 2, 3)
-	checkLibraries(t, sd.libs, p.Nodes...)
+	checkLibraries(t, sd.daemons, sd.libs, p.Nodes...)
 	n := p.Node(1)
 	n.Exec("mkdir", "-p", "/run/home", "/var/log/crmsh")
 	if real, err := exec.LookPath("systemctl"); err == nil {

@@ -169,9 +169,9 @@ func (r *result) event(e event, outputs map[string][]string) {
 	}
 }
 
-// packageLine recognizes the go command's closing line of a package.
+// packageLine recognizes the go command's closing line of a package, and the table of costs that one prints.
 func packageLine(s string) bool {
-	return strings.HasPrefix(s, "ok  \t") || strings.HasPrefix(s, "FAIL\t") || strings.HasPrefix(s, "?   \t") || strings.HasPrefix(s, "---\t") || strings.HasPrefix(s, "\t")
+	return strings.HasPrefix(s, "cost: ") || strings.HasPrefix(s, "ok  \t") || strings.HasPrefix(s, "FAIL\t") || strings.HasPrefix(s, "?   \t") || strings.HasPrefix(s, "---\t") || strings.HasPrefix(s, "\t")
 }
 
 func shortName(e event) string {
