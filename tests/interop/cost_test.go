@@ -5,6 +5,7 @@ package interop
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -39,23 +40,24 @@ func mb(kb int) float64 { return float64(kb) / 1024 }
 // clientProcesses are those of a node, without the daemon, of which the C one has some of these libraries too.
 func clientProcesses(n *netns.Node) []clientProcess {
 	const script = `for p in /proc/[0-9]*; do if grep -qE '/lib(cpg|cmap|quorum|votequorum|cfg|sam|corosync_common)\.so' $p/maps; then
-echo "@comm $(cat $p/comm)"; echo "@title $(tr '\0' ' ' <$p/cmdline)"; tr '\0' '\n' <$p/environ | sed -n 's/^LD_LIBRARY_PATH=/@path /p'
+echo "@name $(readlink $p/exe)"; echo "@title $(tr '\0' ' ' <$p/cmdline)"; tr '\0' '\n' <$p/environ | sed -n 's/^LD_LIBRARY_PATH=/@path /p'
 sed -n 's/:/ /; s/^\(Pid\|PPid\|VmRSS\|RssAnon\|Threads\)\s/@\1 /p' $p/status; cat $p/maps; fi; done 2>/dev/null`
 	out, _ := n.Try("sh", "-c", script)
 	var all []clientProcess
 	names := map[int]string{} // by process id
-	for block := range strings.SplitSeq("\n"+out, "\n@comm ") {
-		comm, rest, _ := strings.Cut(block, "\n")
-		if comm == "" || strings.HasPrefix(comm, "corosync") && !strings.HasPrefix(comm, "corosync-") {
+	for block := range strings.SplitSeq("\n"+out, "\n@name ") {
+		exe, rest, _ := strings.Cut(block, "\n")
+		name := filepath.Base(exe)
+		if exe == "" || name == "corosync" {
 			continue
 		}
-		p := clientProcess{name: comm, maps: rest}
+		p := clientProcess{name: name, maps: rest}
 		for l := range strings.SplitSeq(rest, "\n") {
 			if f := strings.Fields(l); len(f) > 1 && l[0] == '@' {
 				number, _ := strconv.Atoi(f[1])
 				switch f[0] {
 				case "@Pid":
-					names[number] = comm
+					names[number] = name
 				case "@PPid":
 					p.parent = number
 				case "@title":

@@ -1,6 +1,6 @@
 // Package interop runs our daemon among software that we did not write: the C
 // daemon in one ring with it, Debian's client libraries and tools, Pacemaker,
-// sbd, crmsh, pcs, qdevice, and corosync's own test programs. It has no code to
+// sbd, crmsh, pcs, qdevice, dlm_controld, and corosync's own test programs. It has no code to
 // import.
 //
 // Every scenario is written once and takes the daemons as a parameter. It runs

@@ -141,7 +141,9 @@ func (r *result) event(e event, outputs map[string][]string) {
 	case "output":
 		if e.Test == "" && packageLine(e.Output) {
 			r.lines = append(r.lines, e.Output)
-			fmt.Print(e.Output)
+			if !strings.HasPrefix(e.Output, costLine) { // a table is read at the end
+				fmt.Print(e.Output)
+			}
 			return
 		}
 		outputs[key] = append(outputs[key], e.Output)
@@ -169,9 +171,12 @@ func (r *result) event(e event, outputs map[string][]string) {
 	}
 }
 
+// costLine begins the lines of the table that tests/interop prints.
+const costLine = "cost: "
+
 // packageLine recognizes the go command's closing line of a package, and the table of costs that one prints.
 func packageLine(s string) bool {
-	return strings.HasPrefix(s, "cost: ") || strings.HasPrefix(s, "ok  \t") || strings.HasPrefix(s, "FAIL\t") || strings.HasPrefix(s, "?   \t") || strings.HasPrefix(s, "---\t") || strings.HasPrefix(s, "\t")
+	return strings.HasPrefix(s, costLine) || strings.HasPrefix(s, "ok  \t") || strings.HasPrefix(s, "FAIL\t") || strings.HasPrefix(s, "?   \t") || strings.HasPrefix(s, "---\t") || strings.HasPrefix(s, "\t")
 }
 
 func shortName(e event) string {
