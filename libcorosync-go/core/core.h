@@ -11,7 +11,9 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define CORE_ABI 4
+#define CORE_ABI 5
+
+#define CORE_MAX_MESSAGE (1024 * 1024) /* bytes, what a connection is asked to carry */
 
 enum core_service { CORE_CPG = 1, CORE_CMAP, CORE_QUORUM, CORE_VOTEQUORUM, CORE_CFG };
 
@@ -31,7 +33,7 @@ struct core_record {
 	uint32_t kind;
 	uint32_t service;
 	const char *wanted; /* for open: the protocol that the user named, or NULL */
-	int32_t fd;       /* what *_fd_get returns: readable when an event waits */
+	int32_t fd;       /* what *_fd_get returns: readable when an event waits; for open: a socket already greeted, or -1 */
 	int32_t poll_for; /* while it opens: what to poll fd for */
 	int32_t live_fd;  /* hangs up when the daemon is gone */
 	int32_t byte_fd;  /* carries one byte with each event, to be received by the C side; -1 if none does */

@@ -40,7 +40,7 @@ var serviceNames = map[uint32]string{
 func (c *client) start(p conn.Protocol, r *C.struct_core_record) error {
 	name := serviceNames[c.service]
 	if p == conn.QB {
-		q, err := qbipc.Start(name, ipcmsg.MaxMessageSize)
+		q, err := startQB(name, int(r.fd))
 		if err != nil {
 			return err
 		}
@@ -60,6 +60,17 @@ func (c *client) start(p conn.Protocol, r *C.struct_core_record) error {
 	r.fd, r.poll_for = C.int32_t(k.Fd()), C.int32_t(k.Wants())
 	return nil
 }
+
+// startQB begins with libqb's protocol, unless the C side has.
+func startQB(name string, greeted int) (*qbipc.Client, error) {
+	if greeted >= 0 {
+		return qbipc.Greeted(greeted), nil
+	}
+	return qbipc.Start(name, C.CORE_MAX_MESSAGE)
+}
+
+// The C side asks for as much as the core.
+var _ = [1]struct{}{}[C.CORE_MAX_MESSAGE-ipcmsg.MaxMessageSize]
 
 //export csgo_open
 func csgo_open(r *C.struct_core_record) C.int {

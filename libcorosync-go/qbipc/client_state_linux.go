@@ -47,6 +47,10 @@ func Start(service string, maxMessage int) (*Client, error) {
 	return c, nil
 }
 
+// Greeted is Start for a caller who has sent the request himself, with SO_PASSCRED set before, on a socket that neither
+// blocks nor survives exec.
+func Greeted(fd int) *Client { return &Client{fd: fd} }
+
 // Step looks for the server's answer without waiting. EAGAIN: call again when the setup socket is readable. Any other
 // error is the end of the attempt, with everything released.
 func (c *Client) Step() error {

@@ -123,23 +123,11 @@ static int core_path(char *path, size_t size)
 	return -1;
 }
 
-/* above moves a descriptor away from 0, 1 and 2, which belong to the program. */
-static int above(int fd)
-{
-	int up;
-
-	if (fd < 0 || fd > 2)
-		return fd;
-	up = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	close(fd);
-	return up;
-}
-
 /* copy_open loads a copy of the file that the dynamic linker has not seen. */
 static void *copy_open(const char *path)
 {
-	int from = above(open(path, O_RDONLY | O_CLOEXEC));
-	int to = above(memfd_create("libcorosync-go", MFD_CLOEXEC));
+	int from = fd_above(open(path, O_RDONLY | O_CLOEXEC));
+	int to = fd_above(memfd_create("libcorosync-go", MFD_CLOEXEC));
 	void *library = NULL;
 	struct stat st;
 	char name[4096];

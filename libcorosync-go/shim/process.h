@@ -23,6 +23,15 @@ void process_unlock(struct process *p);
 /* core_get returns the process with its core loaded, or NULL with the error. */
 struct process *core_get(cs_error_t *error);
 
+/*
+ * qb_greet says hello in libqb's protocol, and returns the socket, or -1: then the core does, and knows why it fails. A
+ * daemon takes its time to set up a connection (maps three rings), and so does the core to load: with this, at once.
+ */
+int qb_greet(enum shim_kind kind);
+
+/* fd_above moves a new descriptor away from 0, 1 and 2, which belong to the program. */
+int fd_above(int fd);
+
 /* A call into the core is made between these: no signal handler of the program may run on the core's small stacks. */
 typedef struct { uint64_t mask; } core_mask;
 core_mask core_enter(void);

@@ -228,22 +228,35 @@ static void give_up(void *argument)
 	shim_put(a->o);
 }
 
+static int core_loaded(void)
+{
+	struct process *p = process_get();
+
+	return p != NULL && __atomic_load_n(&p->generation, __ATOMIC_ACQUIRE) != 0;
+}
+
 cs_error_t shim_open(enum shim_kind kind, struct shim **object)
 {
 	struct opening a;
 	struct pollfd fd;
 	cs_error_t error;
 	core_mask mask;
-	int rc;
+	const char *wanted = getenv("COROSYNC_IPC");
+	int rc, greeted = -1;
 
+	if (!core_loaded() && (wanted == NULL || *wanted == 0 || strcmp(wanted, "qb") == 0))
+		greeted = qb_greet(kind);
 	a.p = core_get(&error);
-	if (a.p == NULL)
+	if (a.p != NULL)
+		error = shim_new(kind, &a.o);
+	if (error != CS_OK) {
+		if (greeted >= 0)
+			close(greeted);
 		return error;
-	error = shim_new(kind, &a.o);
-	if (error != CS_OK)
-		return error;
+	}
 	a.o->record.service = kind;
-	a.o->record.wanted = getenv("COROSYNC_IPC");
+	a.o->record.wanted = wanted;
+	a.o->record.fd = greeted;
 	mask = core_enter();
 	rc = a.p->core.open(&a.o->record);
 	core_leave(mask);
