@@ -100,6 +100,7 @@ func TestLibrariesOverCoroIPC(t *testing.T) {
 	t.Setenv(ipcVariable, "coroipc")
 	t.Run("notifyd", func(t *testing.T) { notifydScenario(t, "g") })
 	t.Run("qdevice", func(t *testing.T) { qdeviceScenario(t, "g") })
+	t.Run("dlm", func(t *testing.T) { compareDLM(t, consumerSide{"g", ""}, consumerSide{"g", netns.BuildLibraries(t)}) })
 	t.Run("pacemaker", func(t *testing.T) {
 		needPacemaker(t)
 		netns.Need(t, "crm_attribute", "crm_standby")

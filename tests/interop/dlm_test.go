@@ -30,9 +30,13 @@ type dlm struct {
 // POSIX locks, runs commands on the others, has corosync ended under a dead brother, and ends with its own. It uses CPG with its ring ids, QUORUM of
 // model 1, CMAP and CFG, and forks helpers and agents while it does.
 func TestDLM(t *testing.T) {
+	compareDLM(t, consumerSides(netns.BuildLibraries(t))...)
+}
+
+// compareDLM leads sides through it at the same time, of which the first is the reference.
+func compareDLM(t *testing.T, sides ...consumerSide) {
 	netns.Need(t, "dlm_controld", "dlm_tool", "corosync-quorumtool", "corosync-cfgtool")
-	libs, preload := netns.BuildLibraries(t), compile(t, "testdata/dlm/standin.c")
-	kernel := netns.BuildGo(t, "tests/interop/testdata/dlmkernel")
+	preload, kernel := compile(t, "testdata/dlm/standin.c"), netns.BuildGo(t, "tests/interop/testdata/dlmkernel")
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"misc":        " 57 dlm-control\n 56 dlm-monitor\n 55 dlm_plock\n",
@@ -43,7 +47,6 @@ func TestDLM(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sides := consumerSides(libs)
 	seen := make([]string, len(sides))
 	t.Run("run", func(t *testing.T) {
 		for i, sd := range sides {
@@ -57,11 +60,11 @@ func TestDLM(t *testing.T) {
 		}
 	})
 	if seen[0] != "" {
-		t.Logf("with Debian's libraries on the C daemon:\n%s", seen[0])
+		t.Logf("%s:\n%s", sides[0], seen[0])
 	}
 	for i, sd := range sides[1:] {
 		if seen[i+1] != "" && seen[0] != "" && seen[i+1] != seen[0] {
-			t.Errorf("%s against Debian's libraries on the C daemon:\n%s", sd, diff(seen[0], seen[i+1]))
+			t.Errorf("%s against %s:\n%s", sd, sides[0], diff(seen[0], seen[i+1]))
 		}
 	}
 }
@@ -258,6 +261,7 @@ func (d dlm) scenario() {
 		}
 		return nil
 	})
+	d.says(3, "^gone", "sh", "-c", "test -e /run/dlm_controld/dlm_controld.pid || echo gone") // its last deed
 	for _, id := range all {
 		fmt.Fprintf(d.seen, "n%d, log: %s\n", id, strings.ReplaceAll(dlmLog(d.log(id)), "\n", fmt.Sprintf("\nn%d, log: ", id)))
 	}
