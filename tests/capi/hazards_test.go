@@ -102,35 +102,71 @@ func well(t *testing.T, dir string, argv ...string) {
 	}
 }
 
-// TestFork is the gate: initialize, fork, use in child, grandchild and parent, for every library.
+// TestFork is the gate: initialize, fork, use in child, grandchild and parent, for every library; with the first call after the
+// fork, and with threads in the library at the moment of the fork.
 func TestFork(t *testing.T) {
 	dir := needLibraries(t)
 	inProcessNode(t)
 	prog := compile(t, dir, "fork")
-	for _, lib := range []string{"cpg", "cmap", "quorum", "votequorum", "cfg"} {
-		for _, p := range protocols {
-			t.Run(lib+" over "+p, func(t *testing.T) {
-				t.Parallel()
-				well(t, dir, over(p, prog, lib)...)
-			})
+	for _, when := range []string{"after", "before", "amid"} {
+		for _, lib := range []string{"cpg", "cmap", "quorum", "votequorum", "cfg"} {
+			for _, p := range protocols {
+				t.Run(lib+" "+when+" over "+p, func(t *testing.T) {
+					t.Parallel()
+					well(t, dir, over(p, prog, lib, when)...)
+				})
+			}
 		}
 	}
+}
+
+// hazard is a mode of a program of testdata/hazards, and what becomes of it on a plain build: see TestPlainBuild.
+type hazard struct {
+	mode  string
+	plain string // pattern of the outcome there
+	build string // which plain build
+}
+
+// Numbers of the modes that lock memory are kB resident and kB of the locked account; 3 MB of either are rings, 64 MB of the account
+// an arena of glibc's.
+var hazards = []hazard{
+	{"hazards sigwait", `thread \d+ blocks 0 only`, linked},
+	{"hazards storm", `SIGSEGV|fatal error|signal: |exit status|hangs`, linked},
+	{"hazards handlers", `handler [0-9a-f]+ before anything|handler .* became|SS_DISABLE`, linked},
+	{"hazards crash", `signal 11: 2 signals|hangs|status `, linked},
+	{"resources realtime", `has policy 2`, linked},
+	{"resources privileges", `has capabilities|no new privileges 0`, linked},
+	{"resources setuid", passes, linked},      // glibc changes the threads of a runtime too
+	{"resources no-new-code", passes, linked}, // the runtime makes no code
+	{"hazards cancel", `hangs`, called},
+	{"hazards small-stack", passes, linked}, // that is a hazard of C: 1 MiB on the stack in 3.1
+	{"hazards threads", `[3-9] threads of the library`, linked},
+	{"hazards crowd", `hangs`, linked},
+	{"hazards jump", `cpg_dispatch.*: 10`, called},
+	{"hazards thread-exit", `cpg_dispatch.*: 10`, called},
+	{"hazards reenter", `cpg_dispatch.*: 10`, called},
+	{"hazards exec", `each_thread\(NULL\) == 0`, linked},
+	{"hazards close-range", passes, linked}, // the runtime opens nothing that it needs later
+	{"hazards descriptors", "", linked},     // a race with the start of the runtime there: not asserted
+	{"hazards dlopen", passes, linked},      // a library of Go is never unloaded, and nothing else is asked
+	{"hazards daemon", `each_thread\(NULL\) == 0`, linked},
+	{"hazards first-call 5000", `hangs`, linked}, // in a child whose parent made no call
+	{"resources lock-first 25000 150000", `locked (first|later): resident|skip: `, linked},
+	{"resources lock-later 25000 150000", `locked (first|later): resident|skip: `, linked},
+	{"resources limits as", `failed to reserve|fatal error|child failed|child died|hangs`, linked},
+	{"resources limits memlock", "", linked}, // how far it goes depends on the limit of who runs the test
+	{"resources open-files", `limit of open files`, linked},
 }
 
 // TestHazards: what programs do that a runtime inside a library usually does not survive, or shows itself by.
 func TestHazards(t *testing.T) {
 	dir := needLibraries(t)
 	inProcessNode(t)
-	prog := compile(t, dir, "hazards")
-	for _, args := range [][]string{
-		{"sigwait"}, {"storm"}, {"handlers"}, {"crash"}, {"realtime"}, {"setuid"}, {"cancel"}, {"small-stack"}, {"threads"}, {"jump"},
-		{"thread-exit"}, {"reenter"}, {"exec"}, {"close-range"}, {"descriptors"}, {"dlopen"}, {"daemon"}, {"first-call", "5000"},
-		// kB resident, kB of the locked account; 3 MB of either are rings, 64 MB of the account an arena of glibc's.
-		{"lock-first", "25000", "150000"}, {"lock-later", "25000", "150000"}, {"limits"}, {"open-files"},
-	} {
+	progs := hazardPrograms(t, dir)
+	for _, h := range hazards {
 		for _, p := range protocols {
-			t.Run(args[0]+" over "+p, func(t *testing.T) {
-				out, err := host(t, dir, over(p, append([]string{prog}, args...)...)...)
+			t.Run(h.mode+" over "+p, func(t *testing.T) {
+				out, err := host(t, dir, over(p, progs.argv(h.mode)...)...)
 				if reason, ok := strings.CutPrefix(out, "skip: "); ok && err == nil {
 					t.Skip("skip: " + reason)
 				}
@@ -140,6 +176,25 @@ func TestHazards(t *testing.T) {
 			})
 		}
 	}
+}
+
+// compiled are host programs by name.
+type compiled map[string]string
+
+func hazardPrograms(t *testing.T, dir string) compiled {
+	t.Helper()
+	c := compiled{}
+	for _, name := range []string{"hazards", "resources", "fork"} {
+		c[name] = compile(t, dir, name)
+	}
+	return c
+}
+
+// argv is the command line of a program and its arguments.
+func (c compiled) argv(line string) []string {
+	argv := strings.Fields(line)
+	argv[0] = c[argv[0]]
+	return argv
 }
 
 // TestSharedHandle: several threads use one handle, of each library.

@@ -95,7 +95,8 @@ var changes = []change{
 }
 
 // giveBack is a function of the runtime. It runs on the system stack of a thread of the program that leaves Go, and does
-// what the watching thread would do in time.
+// what the watching thread would do in time. Until all is done the goroutine is kept from being looked at: to start a thread the
+// runtime borrows the processor once more, and others, who see it with a goroutine in a system call, would take it away meanwhile.
 const giveBack = `func hostGiveBack() {
 	pp := getg().m.p.ptr()
 	if pp == nil {
@@ -106,15 +107,16 @@ const giveBack = `func hostGiveBack() {
 		return
 	}
 	thread.takeP()
-	thread.resume()
 	if !runqempty(pp) || !sched.runq.empty() || gcBlackenEnabled != 0 && gcShouldScheduleWorker(pp) {
 		handoffp(pp)
+		thread.resume()
 		return
 	}
 	lock(&sched.lock)
 	if sched.gcwaiting.Load() || pp.runSafePointFn != 0 || !sched.runq.empty() {
 		unlock(&sched.lock)
 		handoffp(pp)
+		thread.resume()
 		return
 	}
 	when := pp.timers.wakeTime()
@@ -123,6 +125,7 @@ const giveBack = `func hostGiveBack() {
 	if when != 0 {
 		wakeNetPoller(when)
 	}
+	thread.resume()
 }
 `
 

@@ -1,6 +1,7 @@
 /*
  * The fork gate: for each library initialize, fork, use the handle in the child, in a grandchild and in the parent, and
- * fresh handles in each. argv[1] is the library.
+ * fresh handles in each; and the same where nothing was called before the fork, and where other threads are in
+ * the library at that moment. argv[1] is the library.
  */
 #include "common.h"
 
@@ -183,16 +184,103 @@ static const struct { const char *name; void (*open)(void), (*use)(void), (*clos
 	{ "cfg", cfg_open, cfg_use, cfg_close },
 };
 
+static void fresh(size_t i)
+{
+	libraries[i].open();
+	libraries[i].use();
+	libraries[i].close();
+}
+
+/* A program that daemonizes before its first call: each generation has the library from the one before, unused. */
+static void before(size_t i)
+{
+	int generation;
+	pid_t pid;
+
+	for (generation = 0; generation < 3; generation++) {
+		pid = fork();
+		CHECK(pid >= 0);
+		if (pid != 0) {
+			child_ok(pid);
+			fresh(i);
+			return;
+		}
+		alarm(30);
+	}
+	fresh(i);
+	_exit(0);
+}
+
+static volatile int stop, rounds;
+
+static void *busy(void *argument)
+{
+	cmap_handle_t h;
+	char *name;
+
+	(void)argument;
+	OK(cmap_initialize(&h));
+	while (!stop) {
+		OK(cmap_get_string(h, "totem.cluster_name", &name));
+		free(name);
+		__atomic_fetch_add(&rounds, 1, __ATOMIC_RELAXED);
+	}
+	OK(cmap_finalize(h));
+	return NULL;
+}
+
+/* A program that forks while others of its threads are in the library. */
+static void amid(size_t i)
+{
+	pthread_t thread[3];
+	int t, n;
+
+	libraries[i].open();
+	for (t = 0; t < 3; t++)
+		CHECK(pthread_create(&thread[t], NULL, busy, NULL) == 0);
+	for (n = 0; n < 30; n++) {
+		int seen = rounds;
+		pid_t pid;
+
+		while (rounds < seen + 20)
+			sched_yield();
+		pid = fork();
+		CHECK(pid >= 0);
+		if (pid == 0) {
+			alarm(30);
+			libraries[i].use();
+			fresh(i);
+			_exit(0);
+		}
+		child_ok(pid);
+	}
+	stop = 1;
+	for (t = 0; t < 3; t++)
+		pthread_join(thread[t], NULL);
+	libraries[i].use();
+	libraries[i].close();
+}
+
+/* argv[2]: when it forks. */
 int main(int argc, char **argv)
 {
 	size_t i;
 	int round, generation;
 	pid_t pid;
 
-	CHECK(argc == 2);
+	CHECK(argc == 3);
 	alarm(40);
 	for (i = 0; strcmp(libraries[i].name, argv[1]) != 0; i++)
 		CHECK(i + 1 < sizeof(libraries) / sizeof(libraries[0]));
+	if (strcmp(argv[2], "before") == 0) {
+		before(i);
+		return 0;
+	}
+	if (strcmp(argv[2], "amid") == 0) {
+		amid(i);
+		return 0;
+	}
+	CHECK(strcmp(argv[2], "after") == 0);
 	libraries[i].open();
 	libraries[i].use();
 	for (round = 0; round < 2; round++) {

@@ -1,101 +1,10 @@
-/* One hazard per mode (argv[1]): what programs do to a library that has a runtime inside, and must not notice. */
-#include "common.h"
+/* What programs do with signals, threads, callbacks, descriptors and loading, and a library with a runtime inside must bear. */
+#include "member.h"
 
 #include <dlfcn.h>
+#include <sys/ptrace.h>
 
 extern char **environ;
-
-static cpg_handle_t cpg;
-static struct cpg_name group;
-static volatile int got, confchgs;
-
-static void on_message(cpg_handle_t h, const struct cpg_name *g, uint32_t node, uint32_t pid, void *m, size_t n)
-{
-	(void)h; (void)g; (void)node; (void)pid; (void)m; (void)n;
-	got++;
-}
-
-static void on_confchg(cpg_handle_t h, const struct cpg_name *g, const struct cpg_address *m, size_t nm,
-	const struct cpg_address *l, size_t nl, const struct cpg_address *j, size_t nj)
-{
-	(void)h; (void)g; (void)m; (void)nm; (void)l; (void)nl; (void)j; (void)nj;
-	confchgs++;
-}
-
-static void join(cpg_deliver_fn_t deliver)
-{
-	cpg_callbacks_t cb = { deliver, on_confchg };
-	cs_error_t e;
-
-	group.length = (uint32_t)snprintf(group.value, sizeof(group.value), "hazard.%d", (int)getpid());
-	OK(cpg_initialize(&cpg, &cb));
-	/* While the leave of the handle before is on its way, the daemon says so, as C's does. */
-	while ((e = cpg_join(cpg, &group)) == CS_ERR_TRY_AGAIN)
-		usleep(1000);
-	OK(e);
-	confchgs = 0;
-	while (confchgs == 0)
-		OK(cpg_dispatch(cpg, CS_DISPATCH_ONE));
-}
-
-static void say(const char *text)
-{
-	struct iovec iov = { (void *)text, strlen(text) };
-	cs_error_t e;
-
-	while ((e = cpg_mcast_joined(cpg, CPG_TYPE_AGREED, &iov, 1)) == CS_ERR_TRY_AGAIN)
-		usleep(1000);
-	OK(e);
-}
-
-static void turn(void)
-{
-	int before = got;
-	unsigned int node;
-
-	say("x");
-	while (got == before)
-		OK(cpg_dispatch(cpg, CS_DISPATCH_ONE));
-	OK(cpg_local_get(cpg, &node));
-}
-
-/* each_thread calls f for every thread but the caller. */
-static int each_thread(void (*f)(int tid))
-{
-	DIR *d = opendir("/proc/self/task");
-	struct dirent *e;
-	int n = 0, me = (int)syscall(SYS_gettid);
-
-	CHECK(d != NULL);
-	while ((e = readdir(d)) != NULL) {
-		int tid = atoi(e->d_name);
-
-		if (tid == 0 || tid == me)
-			continue;
-		n++;
-		if (f != NULL)
-			f(tid);
-	}
-	closedir(d);
-	return n;
-}
-
-static long status_of(int tid, const char *field, int base)
-{
-	char path[64], line[256];
-	FILE *f;
-	long v = -1;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return -1; /* just ended */
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (strncmp(line, field, strlen(field)) == 0)
-			v = (long)strtoull(line + strlen(field), NULL, base);
-	fclose(f);
-	return v;
-}
 
 /* --- signals --- */
 
@@ -219,6 +128,13 @@ static void mode_handlers(void)
 	struct sigaction sa = { .sa_handler = other };
 	int s;
 
+	for (s = 1; s < 65; s++) {
+		if (s == 32 || s == 33)
+			continue;
+		CHECK(syscall(SYS_rt_sigaction, s, NULL, &before[s], 8) == 0 || s == SIGKILL || s == SIGSTOP);
+		if (before[s].handler != (unsigned long)SIG_DFL && before[s].handler != (unsigned long)SIG_IGN)
+			DIE("signal %d: handler %lx before anything was called", s, before[s].handler);
+	}
 	CHECK(sigaction(SIGUSR1, &sa, NULL) == 0);
 	CHECK(sigaction(SIGPIPE, &sa, NULL) == 0);
 	CHECK(sigaction(SIGURG, &sa, NULL) == 0);
@@ -246,15 +162,54 @@ static void mode_handlers(void)
 	}
 }
 
+#define WRONG ((void *)0x1230) /* where nothing is */
+
 static sigjmp_buf back;
 static void rescue(int sig) { (void)sig; siglongjmp(back, 1); }
+
+/* fault ends the process by a signal: those that a program earns, as it earns them. */
+static void fault(int sig)
+{
+	if (sig == SIGSEGV)
+		*(volatile int *)WRONG = 1;
+	if (sig == SIGBUS)
+		*(volatile char *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memfd_create("empty", MFD_CLOEXEC), 0) = 1;
+	raise(sig);
+	_exit(0);
+}
+
+/* dies watches a child die, as a core dump would show it: of one signal, with the address and the reason of the fault. */
+static void dies(pid_t pid, int sig)
+{
+	siginfo_t info = { 0 };
+	int status, seen = 0;
+
+	for (;;) {
+		CHECK(waitpid(pid, &status, 0) == pid);
+		if (!WIFSTOPPED(status))
+			break;
+		if (WSTOPSIG(status) != SIGSTOP) {
+			seen++;
+			CHECK(ptrace(PTRACE_GETSIGINFO, pid, NULL, &info) == 0);
+		}
+		CHECK(ptrace(PTRACE_CONT, pid, NULL, WSTOPSIG(status) == SIGSTOP ? 0 : WSTOPSIG(status)) == 0);
+	}
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != sig)
+		DIE("signal %d: status %x", sig, status);
+	if (seen != 1 || info.si_signo != sig)
+		DIE("signal %d: %d signals, the last %d", sig, seen, info.si_signo);
+	if (sig == SIGSEGV && (info.si_code != SEGV_MAPERR || info.si_addr != WRONG))
+		DIE("signal %d: code %d address %p", sig, info.si_code, info.si_addr);
+	if (sig == SIGBUS && info.si_code != BUS_ADRERR)
+		DIE("signal %d: code %d", sig, info.si_code);
+}
 
 /* A fault in the program does what it did before: the default, and its own handler. */
 static void mode_crash(void)
 {
 	struct rlimit none = { 0, 0 };
 	struct sigaction sa = { .sa_handler = rescue };
-	int status, sig, signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGTERM, SIGQUIT, SIGPIPE };
+	int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGTERM, SIGQUIT, SIGPIPE };
 	volatile size_t i;
 	pid_t pid;
 
@@ -262,18 +217,14 @@ static void mode_crash(void)
 	join(on_message);
 	turn();
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sig = signals[i];
 		pid = fork();
 		if (pid == 0) {
 			turn(); /* with a core of its own */
-			if (sig == SIGSEGV)
-				*(volatile int *)0 = 1;
-			raise(sig);
-			_exit(0);
+			CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
+			raise(SIGSTOP);
+			fault(signals[i]);
 		}
-		CHECK(waitpid(pid, &status, 0) == pid);
-		if (!WIFSIGNALED(status) || WTERMSIG(status) != sig)
-			DIE("signal %d: status %x", sig, status);
+		dies(pid, signals[i]);
 	}
 	CHECK(sigaction(SIGSEGV, &sa, NULL) == 0);
 	for (i = 0; i < 100; i++) {
@@ -283,203 +234,6 @@ static void mode_crash(void)
 		}
 		turn();
 	}
-}
-
-/* --- scheduling, memory, users --- */
-
-static void ordinary(int tid)
-{
-	int policy = sched_getscheduler(tid) & ~SCHED_RESET_ON_FORK;
-
-	if (policy != SCHED_OTHER && errno != ESRCH)
-		DIE("thread %d has policy %d", tid, policy);
-}
-
-static void mode_realtime(void)
-{
-	struct sched_param rr = { .sched_priority = 10 };
-	int i;
-
-	if (sched_setscheduler(0, SCHED_RR, &rr) != 0) {
-		printf("skip: SCHED_RR: %s\n", strerror(errno));
-		return;
-	}
-	join(on_message);
-	for (i = 0; i < 2000; i++)
-		turn();
-	CHECK(each_thread(ordinary) > 0);
-	CHECK(sched_getscheduler(0) == SCHED_RR);
-	{
-		pid_t pid = fork();
-
-		if (pid == 0) {
-			for (i = 0; i < 200; i++)
-				turn();
-			each_thread(ordinary);
-			_exit(sched_getscheduler(0) != SCHED_RR);
-		}
-		child_ok(pid);
-	}
-}
-
-static long kb(const char *field)
-{
-	char line[256];
-	FILE *f = fopen("/proc/self/status", "re");
-	long v = -1;
-
-	CHECK(f != NULL);
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (strncmp(line, field, strlen(field)) == 0)
-			v = atol(line + strlen(field));
-	fclose(f);
-	return v;
-}
-
-/* What locked memory costs: argv[2] kB resident and argv[3] kB of the account at most. */
-static void cost(const char *when, long rss, long lck, char **argv)
-{
-	rss = kb("VmRSS:") - rss;
-	lck = kb("VmLck:") - lck;
-	if (getenv("SHOW") != NULL)
-		fprintf(stderr, "%s: resident +%ld kB, locked +%ld kB\n", when, rss, lck);
-	if (rss > atol(argv[2]) || lck > atol(argv[3]))
-		DIE("%s: resident +%ld kB, locked +%ld kB", when, rss, lck);
-}
-
-#define LOCK_ROOM (256UL << 20)
-
-static void mode_lock_first(char **argv)
-{
-	long rss, lck;
-	void *space;
-	int i;
-
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-		printf("skip: mlockall: %s\n", strerror(errno));
-		return;
-	}
-	/* What happens without room is asked by "limits". */
-	space = mmap(NULL, LOCK_ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (space == MAP_FAILED) {
-		printf("skip: RLIMIT_MEMLOCK leaves no room to lock a runtime\n");
-		return;
-	}
-	munmap(space, LOCK_ROOM);
-	rss = kb("VmRSS:");
-	lck = kb("VmLck:");
-	join(on_message);
-	for (i = 0; i < 2000; i++)
-		turn();
-	cost("locked first", rss, lck, argv);
-}
-
-static void mode_lock_later(char **argv)
-{
-	long rss, lck;
-	int i;
-
-	rss = kb("VmRSS:");
-	lck = kb("VmSize:");
-	join(on_message);
-	turn();
-	lck = kb("VmLck:");
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-		printf("skip: mlockall: %s\n", strerror(errno));
-		return;
-	}
-	for (i = 0; i < 2000; i++)
-		turn();
-	cost("locked later", rss, lck, argv);
-}
-
-/* With a limit that leaves no room the caller gets an error and lives; with one that does, it works. */
-static void limited(int what, rlim_t bytes)
-{
-	struct rlimit limit;
-	cpg_handle_t h;
-	pid_t pid = fork();
-	cs_error_t e;
-	int i;
-
-	if (pid != 0) {
-		child_ok(pid);
-		return;
-	}
-	CHECK(getrlimit(what, &limit) == 0);
-	if (limit.rlim_max < bytes)
-		_exit(0);
-	limit.rlim_cur = bytes;
-	CHECK(setrlimit(what, &limit) == 0);
-	if (what == RLIMIT_MEMLOCK && mlockall(MCL_FUTURE) != 0)
-		_exit(0);
-	e = cpg_initialize(&h, NULL);
-	if (e != CS_ERR_NO_MEMORY)
-		OK(e);
-	if (e == CS_OK) {
-		OK(cpg_finalize(h));
-		join(on_message);
-		for (i = 0; i < 2000; i++)
-			turn();
-	}
-	_exit(0);
-}
-
-static void mode_limits(void)
-{
-	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };
-	struct { uint32_t effective, permitted, inheritable; } data[2];
-	long base = kb("VmSize:") * 1024, mb;
-
-	/* Root without the capability is limited like anybody, and still welcome to the daemon. */
-	CHECK(syscall(SYS_capget, &head, data) == 0);
-	data[0].effective &= ~(1u << 14);
-	data[0].permitted &= ~(1u << 14);
-	CHECK(syscall(SYS_capset, &head, data) == 0);
-	for (mb = 0; mb <= 160; mb += 8) {
-		limited(RLIMIT_AS, (rlim_t)(base + mb * 1024 * 1024));
-		limited(RLIMIT_MEMLOCK, (rlim_t)(mb * 1024 * 1024));
-	}
-}
-
-/* A soft limit of open files below the hard one stays where the program has it. */
-static void mode_open_files(void)
-{
-	struct rlimit set, got;
-	corosync_cfg_handle_t handle;
-
-	CHECK(getrlimit(RLIMIT_NOFILE, &set) == 0);
-	CHECK(set.rlim_max > 256);
-	set.rlim_cur = 256;
-	CHECK(setrlimit(RLIMIT_NOFILE, &set) == 0);
-	OK(corosync_cfg_initialize(&handle, NULL));
-	CHECK(getrlimit(RLIMIT_NOFILE, &got) == 0);
-	if (got.rlim_cur != set.rlim_cur || got.rlim_max != set.rlim_max)
-		DIE("limit of open files %lu of %lu", (unsigned long)got.rlim_cur, (unsigned long)got.rlim_max);
-}
-
-static void nobody(int tid)
-{
-	long uid = status_of(tid, "Uid:", 10), gid = status_of(tid, "Gid:", 10);
-
-	if (uid >= 0 && (uid != 65534 || gid != 65534))
-		DIE("thread %d has uid %ld gid %ld", tid, uid, gid);
-}
-
-static void mode_setuid(void)
-{
-	int i;
-
-	join(on_message);
-	turn();
-	CHECK(each_thread(NULL) > 0);
-	if (setgid(65534) != 0 || setuid(65534) != 0) {
-		printf("skip: setuid: %s\n", strerror(errno));
-		return;
-	}
-	each_thread(nobody);
-	for (i = 0; i < 200; i++)
-		turn();
 }
 
 /* --- threads --- */
@@ -561,7 +315,7 @@ static void mode_threads(void)
 	join(on_message);
 	turn();
 	n = each_thread(NULL);
-	if (n > 8)
+	if (n > 2)
 		DIE("%d threads of the library", n);
 	for (i = 0; i < 500; i++) {
 		for (j = 0; j < 4; j++)
@@ -575,6 +329,41 @@ static void mode_threads(void)
 		DIE("threads that come and go cost %ld kB", kb("VmRSS:") - rss);
 	if (each_thread(NULL) > 10)
 		DIE("%d threads of the library", each_thread(NULL));
+}
+
+static void *frequent(void *arg)
+{
+	unsigned int node;
+	int i;
+
+	for (i = 0; i < 150; i++)
+		OK(cpg_local_get(*(cpg_handle_t *)arg, &node));
+	return NULL;
+}
+
+/* Threads that make their first calls at the same moment: while the runtime still has few threads it starts others in their calls. */
+static void mode_crowd(void)
+{
+	pthread_t thread[4];
+	cpg_handle_t h[4];
+	int round, i;
+	pid_t pid;
+
+	for (round = 0; round < 100; round++) {
+		pid = fork();
+		CHECK(pid >= 0);
+		if (pid != 0) {
+			child_ok(pid);
+			continue;
+		}
+		for (i = 0; i < 4; i++)
+			OK(cpg_initialize(&h[i], NULL));
+		for (i = 0; i < 4; i++)
+			CHECK(pthread_create(&thread[i], NULL, frequent, &h[i]) == 0);
+		for (i = 0; i < 4; i++)
+			CHECK(pthread_join(thread[i], NULL) == 0);
+		_exit(0);
+	}
 }
 
 /* --- callbacks --- */
@@ -887,20 +676,15 @@ static void mode_first_call(char **argv)
 
 static void mode_after_exec(void) { CHECK(each_thread(NULL) == 0); }
 
-static const struct { const char *name; void (*plain)(void); void (*args)(char **); int n; } modes[] = {
+static const struct mode modes[] = {
 	{ "sigwait", mode_sigwait, NULL, 0 },
 	{ "storm", mode_storm, NULL, 0 },
 	{ "handlers", mode_handlers, NULL, 0 },
 	{ "crash", mode_crash, NULL, 0 },
-	{ "realtime", mode_realtime, NULL, 0 },
-	{ "lock-first", NULL, mode_lock_first, 2 },
-	{ "lock-later", NULL, mode_lock_later, 2 },
-	{ "limits", mode_limits, NULL, 0 },
-	{ "open-files", mode_open_files, NULL, 0 },
-	{ "setuid", mode_setuid, NULL, 0 },
 	{ "cancel", mode_cancel, NULL, 0 },
 	{ "small-stack", mode_small_stack, NULL, 0 },
 	{ "threads", mode_threads, NULL, 0 },
+	{ "crowd", mode_crowd, NULL, 0 },
 	{ "jump", mode_jump, NULL, 0 },
 	{ "thread-exit", mode_thread_exit, NULL, 0 },
 	{ "reenter", mode_reenter, NULL, 0 },
@@ -913,20 +697,4 @@ static const struct { const char *name; void (*plain)(void); void (*args)(char *
 	{ "after-exec", mode_after_exec, NULL, 0 },
 };
 
-int main(int argc, char **argv)
-{
-	size_t i;
-
-	alarm(50);
-	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (argc < 2 || strcmp(modes[i].name, argv[1]) != 0)
-			continue;
-		CHECK(argc == 2 + modes[i].n);
-		if (modes[i].plain != NULL)
-			modes[i].plain();
-		else
-			modes[i].args(argv);
-		return 0;
-	}
-	DIE("no such hazard");
-}
+int main(int argc, char **argv) { return play(modes, sizeof(modes) / sizeof(modes[0]), argc, argv); }
