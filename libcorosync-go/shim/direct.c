@@ -13,7 +13,7 @@ _Static_assert(DIRECT_ASK == QBRING_ASK, "one word for it");
 /* Levels of flow control up to which a message is held back: mcast, and everything else. */
 enum { LIMIT_ORDINARY = 1, LIMIT_BULK = 2 };
 
-enum { CPG_MCAST = 2, CPG_CONFCHG = 4, CPG_DELIVER = 5, CMAP_GET = 2 };
+enum { CPG_MCAST = 2, CPG_CONFCHG = 4, CPG_DELIVER = 5, CMAP_GET = 2, CMAP_NOTIFY = 9 };
 
 #define REPLY_HEAD 24
 #define MCAST_HEAD 40
@@ -23,12 +23,22 @@ enum { CPG_MCAST = 2, CPG_CONFCHG = 4, CPG_DELIVER = 5, CMAP_GET = 2 };
 #define GET_REPLY_HEAD 40
 #define KEY_ROOM 256
 #define NAME_ROOM 128 /* of a group, in its C type */
+#define NOTIFY_HEAD 336
+#define NOTICE_HEAD 64 /* the longest of the table */
 
 static void set32(unsigned char *b, size_t at, uint32_t v) { memcpy(b + at, &v, sizeof(v)); }
 
 static uint32_t get32(const unsigned char *b, size_t at)
 {
 	uint32_t v;
+
+	memcpy(&v, b + at, sizeof(v));
+	return v;
+}
+
+static uint64_t get64(const unsigned char *b, size_t at)
+{
+	uint64_t v;
 
 	memcpy(&v, b + at, sizeof(v));
 	return v;
@@ -98,10 +108,9 @@ int direct_reply(const struct core_record *r, struct core_call *call)
 }
 
 /* begin writes the part of an event that every kind has, if the room allows its n bytes of data. */
-static struct core_event *begin(void *room, uint64_t left, uint32_t id, const unsigned char *head, uint64_t n, uint64_t *need)
+static struct core_event *begin(void *room, uint64_t left, uint32_t id, uint64_t n, uint64_t *need)
 {
 	struct core_event *e = room;
-	uint32_t name = get32(head, 24);
 
 	*need = (sizeof(*e) + n + 15) & ~(uint64_t)15;
 	if (*need > left)
@@ -109,10 +118,15 @@ static struct core_event *begin(void *room, uint64_t left, uint32_t id, const un
 	memset(e, 0, offsetof(struct core_event, name));
 	e->id = id;
 	e->size = (uint32_t)*need;
-	e->name_length = name;
-	memcpy(e->name, head + 32, name);
-	memset(e->name + name, 0, NAME_ROOM + 1 - name);
 	return e;
+}
+
+/* name_event gives it a name, filled up to `full` bytes and one more. */
+static void name_event(struct core_event *e, const unsigned char *name, uint32_t length, uint32_t full)
+{
+	e->name_length = length;
+	memcpy(e->name, name, length);
+	memset(e->name + length, 0, full + 1 - length);
 }
 
 /* deliver_event makes the event of a message. 0 if there was room for it, else what it needs; or DIRECT_ASK. */
@@ -124,9 +138,10 @@ static int64_t deliver_event(const struct qbring_chunk *c, const unsigned char *
 
 	if (n > c->length - CPG_EVENT_HEAD)
 		return DIRECT_ASK;
-	e = begin(room, left, EV_CPG_DELIVER, head, n, &need);
+	e = begin(room, left, EV_CPG_DELIVER, n, &need);
 	if (e == NULL)
 		return (int64_t)need;
+	name_event(e, head + 32, get32(head, 24), NAME_ROOM);
 	e->w[0] = get32(head, 168);
 	e->w[1] = get32(head, 176);
 	e->n[0] = n;
@@ -144,9 +159,10 @@ static int64_t confchg_event(const struct qbring_chunk *c, const unsigned char *
 
 	if (n > (c->length - CPG_EVENT_HEAD) / WIRE_ADDRESS)
 		return DIRECT_ASK;
-	e = begin(room, left, EV_CPG_CONFCHG, head, n * sizeof(*list), &need);
+	e = begin(room, left, EV_CPG_CONFCHG, n * sizeof(*list), &need);
 	if (e == NULL)
 		return (int64_t)need;
+	name_event(e, head + 32, get32(head, 24), NAME_ROOM);
 	e->n[0] = members;
 	e->n[1] = gone;
 	e->n[2] = joined;
@@ -160,7 +176,101 @@ static int64_t confchg_event(const struct qbring_chunk *c, const unsigned char *
 	return 0;
 }
 
-static int64_t cpg_event(const struct qbring_chunk *c, void *room, uint64_t left)
+/*
+ * Notices are fields and lists of numbers, which stand in an event as in the message.
+ */
+enum width { NONE, U32, U64, TRUTH };
+
+struct notice {
+	uint32_t service, wire, id;
+	uint32_t least; /* bytes of the message without its lists, with what it is filled up with */
+	struct { unsigned char at, width; } words[3];
+	unsigned char counts[3]; /* where; 0: no such list */
+	unsigned char unit, lists; /* bytes of an element, and where the first is */
+};
+
+static const struct notice notices[] = {
+	{ CORE_CPG, 13, EV_CPG_TOTEM, 48, { { 24, U32 }, { 32, U64 } }, { 40 }, 4, 44 },
+	{ CORE_QUORUM, 3, EV_QUORUM_V0, 48, { { 24, TRUTH }, { 32, U64 } }, { 40 }, 4, 44 },
+	{ CORE_QUORUM, 6, EV_QUORUM_V1, 56, { { 24, TRUTH }, { 32, U32 }, { 40, U64 } }, { 48 }, 4, 52 },
+	{ CORE_QUORUM, 7, EV_QUORUM_NODELIST, 64, { { 0, NONE }, { 24, U32 }, { 32, U64 } }, { 40, 48, 56 }, 4, 60 },
+	{ CORE_VOTEQUORUM, 3, EV_VQ_QUORUM, 48, { { 32, U64 }, { 24, TRUTH } }, { 40 }, 8, 48 },
+	{ CORE_VOTEQUORUM, 4, EV_VQ_EXPECTED, 40, { { 24, U64 }, { 32, U32 } }, { 0 }, 4, 40 },
+	{ CORE_VOTEQUORUM, 5, EV_VQ_NODELIST, 56, { { 24, U64 }, { 32, U32 }, { 40, U64 } }, { 48 }, 4, 56 },
+	{ CORE_CFG, 10, EV_CFG_SHUTDOWN, 32, { { 24, U32 } }, { 0 }, 4, 32 },
+};
+
+static const struct notice *notice_of(uint32_t service, uint32_t wire)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(notices) / sizeof(notices[0]); i++)
+		if (notices[i].service == service && notices[i].wire == wire)
+			return &notices[i];
+	return NULL;
+}
+
+static int64_t notice_event(const struct notice *k, const struct qbring_chunk *c, void *room, uint64_t left)
+{
+	unsigned char head[NOTICE_HEAD];
+	uint64_t n = 0, need;
+	struct core_event *e;
+	int i;
+
+	if (c->length < k->least)
+		return DIRECT_ASK;
+	qbring_copy(c, 0, head, k->least);
+	for (i = 0; i < 3; i++)
+		n += k->counts[i] != 0 ? get32(head, k->counts[i]) : 0;
+	if (n > (c->length - k->lists) / k->unit)
+		return DIRECT_ASK;
+	e = begin(room, left, k->id, n * k->unit, &need);
+	if (e == NULL)
+		return (int64_t)need;
+	for (i = 0; i < 3; i++) {
+		size_t at = k->words[i].at;
+
+		switch (k->words[i].width) {
+		case U32: e->w[i] = get32(head, at); break;
+		case U64: e->w[i] = get64(head, at); break;
+		case TRUTH: e->w[i] = get32(head, at) != 0; break;
+		}
+		e->n[i] = k->counts[i] != 0 ? get32(head, k->counts[i]) : 0;
+	}
+	qbring_copy(c, k->lists, e->data, (uint32_t)(n * k->unit));
+	return 0;
+}
+
+static int64_t notify_event(const struct qbring_chunk *c, void *room, uint64_t left)
+{
+	unsigned char head[NOTIFY_HEAD];
+	uint64_t now, before, need;
+	struct core_event *e;
+	uint16_t key;
+
+	if (c->length < sizeof(head))
+		return DIRECT_ASK;
+	qbring_copy(c, 0, head, sizeof(head));
+	now = get64(head, 320);
+	before = get64(head, 328);
+	if (now > c->length - sizeof(head) || before > c->length - sizeof(head) - now)
+		return DIRECT_ASK;
+	e = begin(room, left, EV_CMAP_NOTIFY, now + before, &need);
+	if (e == NULL)
+		return (int64_t)need;
+	memcpy(&key, head + 32, sizeof(key));
+	name_event(e, head + 40, (uint32_t)strnlen((char *)head + 40, key < KEY_ROOM ? key : KEY_ROOM), KEY_ROOM);
+	e->w[0] = get64(head, 24);
+	e->w[1] = get32(head, 296);
+	e->w[2] = head[304];
+	e->w[3] = head[312];
+	e->n[0] = now;
+	e->n[1] = before;
+	qbring_copy(c, NOTIFY_HEAD, e->data, (uint32_t)(now + before));
+	return 0;
+}
+
+static int64_t cpg_event(const struct qbring_chunk *c, uint32_t wire, void *room, uint64_t left)
 {
 	unsigned char head[CPG_EVENT_HEAD];
 
@@ -169,13 +279,25 @@ static int64_t cpg_event(const struct qbring_chunk *c, void *room, uint64_t left
 	qbring_copy(c, 0, head, sizeof(head));
 	if (get32(head, 24) > NAME_ROOM)
 		return DIRECT_ASK;
-	switch (get32(head, 0)) {
-	case CPG_DELIVER:
-		return deliver_event(c, head, room, left);
-	case CPG_CONFCHG:
-		return confchg_event(c, head, room, left);
-	}
-	return DIRECT_ASK;
+	return wire == CPG_DELIVER ? deliver_event(c, head, room, left) : confchg_event(c, head, room, left);
+}
+
+static int64_t any_event(uint32_t service, const struct qbring_chunk *c, void *room, uint64_t left)
+{
+	const struct notice *k;
+	unsigned char id[4];
+	uint32_t wire;
+
+	if (c->length < sizeof(id))
+		return DIRECT_ASK;
+	qbring_copy(c, 0, id, sizeof(id));
+	wire = get32(id, 0);
+	if (service == CORE_CPG && (wire == CPG_DELIVER || wire == CPG_CONFCHG))
+		return cpg_event(c, wire, room, left);
+	if (service == CORE_CMAP && wire == CMAP_NOTIFY)
+		return notify_event(c, room, left);
+	k = notice_of(service, wire);
+	return k != NULL ? notice_event(k, c, room, left) : DIRECT_ASK;
 }
 
 int direct_events(const struct core_record *r, void *room, uint64_t size, uint64_t most, struct core_batch *batch)
@@ -185,7 +307,7 @@ int direct_events(const struct core_record *r, void *room, uint64_t size, uint64
 	int64_t rc;
 
 	batch->used = batch->count = batch->need = 0;
-	if (r->kind != CORE_KIND_QB_SHM || r->service != CORE_CPG)
+	if (r->kind != CORE_KIND_QB_SHM)
 		return DIRECT_ASK;
 	waiting = qbring_count(r, QBRING_EVENT);
 	if (waiting == 0)
@@ -195,7 +317,7 @@ int direct_events(const struct core_record *r, void *room, uint64_t size, uint64
 
 		rc = qbring_peek(r, QBRING_EVENT, &c);
 		if (rc == 0)
-			rc = cpg_event(&c, at, size - batch->used);
+			rc = any_event(r->service, &c, at, size - batch->used);
 		if (rc > 0) {
 			batch->need = (uint64_t)rc;
 			return 0;

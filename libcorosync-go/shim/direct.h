@@ -1,7 +1,9 @@
 /*
- * Messages that C writes and reads itself: those that programs count in microseconds. A call of the core costs more than
- * half of one, so it stays out of multicasts, their delivery, and the reading of keys. All else is the core's, and
- * every error of these too: DIRECT_ASK hands over to it what is not plainly good, untouched.
+ * Messages that C writes and reads itself: those that programs count in microseconds (a call of the core costs more than
+ * half of one), which are multicasts, their delivery and the reading of keys; and all events but the pieces of long messages. During
+ * a call of the core the signals of the calling thread are blocked, so that one for the process goes to another of its
+ * threads: a program that only dispatches makes no such call. All else is the core's, and every error of these too:
+ * DIRECT_ASK hands over to it what is not plainly good, untouched.
  */
 #ifndef COROSYNC_GO_DIRECT_H
 #define COROSYNC_GO_DIRECT_H

@@ -5,6 +5,7 @@ package capi
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -317,39 +319,168 @@ func directRefuses(t *testing.T, d *direct) {
 	}
 }
 
+// services are those of enum core_service.
+const (
+	cpgService = 1 + iota
+	cmapService
+	quorumService
+	votequorumService
+	cfgService
+)
+
 // cEvent is what an event must look like to C; nil if it is for the core.
-func cEvent(msg []byte) []string {
+func cEvent(service int, msg []byte) []string {
 	h, err := ipcmsg.ParseResponseHeader(msg)
 	if err != nil {
 		return nil
 	}
-	line := func(id, n int, node, pid uint32, counts [3]int, group []byte, data string) []string {
-		name := make([]byte, 129)
-		copy(name, group)
-		return strings.Fields(fmt.Sprintf("%d %d %d %d %d %d %d .%x %d .%s", id, (directEventHead+n+15)&^15, node, pid, counts[0], counts[1],
-			counts[2], name, len(group), data))
-	}
-	switch h.ID {
-	case ipcmsg.CPGEventDeliver:
-		if e, err := ipcmsg.ParseCPGDeliverEvent(msg); err == nil {
-			return line(1, len(e.Payload), e.NodeID, e.PID, [3]int{len(e.Payload)}, e.Group, hex.EncodeToString(e.Payload))
+	bytesOf := func(lists ...[]uint32) (b []byte) {
+		for _, v := range slices.Concat(lists...) {
+			b = binary.LittleEndian.AppendUint32(b, v)
 		}
-	case ipcmsg.CPGEventConfchg:
+		return b
+	}
+	truth := func(b bool) uint64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	line := func(id int, words [4]uint64, counts [3]int, name []byte, full int, data []byte) []string {
+		field := make([]byte, full)
+		copy(field, name)
+		return strings.Fields(fmt.Sprintf("%d %d %d %d %d %d %d %d %d %d .%x .%x", id, (directEventHead+len(data)+15)&^15, words[0], words[1],
+			words[2], words[3], counts[0], counts[1], counts[2], len(name), field, data))
+	}
+	notice := func(id int, words [4]uint64, counts [3]int, lists ...[]uint32) []string {
+		return line(id, words, counts, nil, 0, bytesOf(lists...))
+	}
+	switch [2]int{service, int(h.ID)} {
+	case [2]int{cpgService, ipcmsg.CPGEventDeliver}:
+		if e, err := ipcmsg.ParseCPGDeliverEvent(msg); err == nil {
+			return line(1, [4]uint64{uint64(e.NodeID), uint64(e.PID)}, [3]int{len(e.Payload)}, e.Group, 129, e.Payload)
+		}
+	case [2]int{cpgService, ipcmsg.CPGEventConfchg}:
 		if e, err := ipcmsg.ParseCPGConfchgEvent(msg); err == nil {
-			var data []byte
+			var list []uint32
 			for _, a := range slices.Concat(e.Members, e.Left, e.Joined) {
-				for _, v := range []uint32{a.NodeID, a.PID, a.Reason} {
-					data = append(data, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
-				}
+				list = append(list, a.NodeID, a.PID, a.Reason)
 			}
-			return line(3, len(data), 0, 0, [3]int{len(e.Members), len(e.Left), len(e.Joined)}, e.Group, hex.EncodeToString(data))
+			return line(3, [4]uint64{}, [3]int{len(e.Members), len(e.Left), len(e.Joined)}, e.Group, 129, bytesOf(list))
+		}
+	case [2]int{cpgService, ipcmsg.CPGEventTotemConfchg}:
+		if e, err := ipcmsg.ParseCPGTotemConfchgEvent(msg); err == nil {
+			return notice(4, [4]uint64{uint64(e.RingID.NodeID), e.RingID.Seq}, [3]int{len(e.Members)}, e.Members)
+		}
+	case [2]int{cmapService, ipcmsg.CmapEventNotify}:
+		if e, err := ipcmsg.ParseCmapNotifyEvent(msg); err == nil {
+			return line(5, [4]uint64{e.Instance, uint64(uint32(e.Event)), uint64(e.New.Type), uint64(e.Old.Type)},
+				[3]int{len(e.New.Data), len(e.Old.Data)}, e.Key, 257, slices.Concat(e.New.Data, e.Old.Data))
+		}
+	case [2]int{quorumService, ipcmsg.QuorumEventNotification}:
+		if e, err := ipcmsg.ParseQuorumNotification(msg); err == nil {
+			return notice(6, [4]uint64{truth(e.Quorate), e.RingSeq}, [3]int{len(e.View)}, e.View)
+		}
+	case [2]int{quorumService, ipcmsg.QuorumEventV1Quorum}:
+		if e, err := ipcmsg.ParseQuorumV1QuorumEvent(msg); err == nil {
+			return notice(7, [4]uint64{truth(e.Quorate), uint64(e.RingID.NodeID), e.RingID.Seq}, [3]int{len(e.View)}, e.View)
+		}
+	case [2]int{quorumService, ipcmsg.QuorumEventV1NodeList}:
+		if e, err := ipcmsg.ParseQuorumV1NodeListEvent(msg); err == nil {
+			return notice(8, [4]uint64{0, uint64(e.RingID.NodeID), e.RingID.Seq}, [3]int{len(e.Members), len(e.Joined), len(e.Left)},
+				e.Members, e.Joined, e.Left)
+		}
+	case [2]int{votequorumService, ipcmsg.VotequorumEventQuorum}:
+		if e, err := ipcmsg.ParseVotequorumQuorumEvent(msg); err == nil {
+			var list []uint32
+			for _, n := range e.Nodes {
+				list = append(list, n.NodeID, n.State)
+			}
+			return notice(9, [4]uint64{e.Context, truth(e.Quorate)}, [3]int{len(e.Nodes)}, list)
+		}
+	case [2]int{votequorumService, ipcmsg.VotequorumEventExpectedVotes}:
+		if e, err := ipcmsg.ParseVotequorumExpectedVotesEvent(msg); err == nil {
+			return notice(10, [4]uint64{e.Context, uint64(e.ExpectedVotes)}, [3]int{})
+		}
+	case [2]int{votequorumService, ipcmsg.VotequorumEventNodeList}:
+		if e, err := ipcmsg.ParseVotequorumNodeListEvent(msg); err == nil {
+			return notice(11, [4]uint64{e.Context, uint64(e.RingID.NodeID), e.RingID.Seq}, [3]int{len(e.Members)}, e.Members)
+		}
+	case [2]int{cfgService, ipcmsg.CfgEventTestShutdown}:
+		if e, err := ipcmsg.ParseCfgTestShutdownEvent(msg); err == nil {
+			return notice(12, [4]uint64{uint64(e.Flags)}, [3]int{})
 		}
 	}
 	return nil
 }
 
-// anyEvent is an event as daemons send it, or with something wrong.
-func anyEvent(rnd *rand.Rand) []byte {
+// anyEvent is an event as daemons send it, or with something wrong, and where its counts are.
+func anyEvent(service int, rnd *rand.Rand) []byte {
+	numbers := func() []uint32 {
+		list := make([]uint32, rnd.Intn(8))
+		for i := range list {
+			list[i] = rnd.Uint32()
+		}
+		return list
+	}
+	id := ipcmsg.RingID{NodeID: rnd.Uint32(), Seq: rnd.Uint64()}
+	var msg []byte
+	var counts []int
+	switch service {
+	case cpgService:
+		msg, counts = anyCPGEvent(rnd), []int{160, 168, 176}
+	case cmapService:
+		value := func() ipcmsg.CmapValue {
+			return ipcmsg.CmapValue{Type: uint8(rnd.Intn(13)), Data: pattern(rnd.Intn(256), rnd.Intn(200))}
+		}
+		key := bytes.Repeat([]byte("k"), rnd.Intn(256))
+		msg = ipcmsg.CmapNotifyEvent{Instance: rnd.Uint64(), Key: key, Event: int32(rnd.Intn(9)), New: value(), Old: value()}.Append(nil)
+		counts = []int{320, 324, 328, 332, 32}
+	case quorumService:
+		switch rnd.Intn(3) {
+		case 0:
+			msg = ipcmsg.QuorumNotification{Quorate: rnd.Intn(2) == 0, RingSeq: id.Seq, View: numbers()}.Append(nil)
+		case 1:
+			msg = ipcmsg.QuorumV1QuorumEvent{Quorate: rnd.Intn(2) == 0, RingID: id, View: numbers()}.Append(nil)
+		case 2:
+			msg = ipcmsg.QuorumV1NodeListEvent{RingID: id, Members: numbers(), Joined: numbers(), Left: numbers()}.Append(nil)
+		}
+		counts = []int{24, 40, 48, 56}
+	case votequorumService:
+		switch rnd.Intn(3) {
+		case 0:
+			e := ipcmsg.VotequorumQuorumEvent{Quorate: rnd.Intn(2) == 0, Context: rnd.Uint64()}
+			for _, n := range numbers() {
+				e.Nodes = append(e.Nodes, ipcmsg.VotequorumNode{NodeID: n, State: 1})
+			}
+			msg = e.Append(nil)
+		case 1:
+			msg = ipcmsg.VotequorumExpectedVotesEvent{Context: rnd.Uint64(), ExpectedVotes: rnd.Uint32()}.Append(nil)
+		case 2:
+			msg = ipcmsg.VotequorumNodeListEvent{Context: rnd.Uint64(), RingID: id, Members: numbers()}.Append(nil)
+		}
+		counts = []int{24, 40, 48}
+	case cfgService:
+		msg, counts = ipcmsg.CfgTestShutdownEvent{Error: cserr.OK, Flags: rnd.Uint32()}.Append(nil), []int{0}
+	}
+	switch rnd.Intn(12) {
+	case 0:
+		msg = msg[:rnd.Intn(len(msg))]
+	case 1:
+		if service == cpgService {
+			setWord(msg, 24, 129+rnd.Uint32()%1000) // length of the name
+		}
+	case 2:
+		if at := counts[rnd.Intn(len(counts))]; len(msg) >= at+4 {
+			setWord(msg, at, []uint32{1 << 31, 1<<32 - 1, uint32(len(msg)), uint32(len(msg) - 184), 30, 2, 0}[rnd.Intn(7)])
+		}
+	case 3:
+		setWord(msg, 0, rnd.Uint32()%20) // another event
+	}
+	return msg
+}
+
+func anyCPGEvent(rnd *rand.Rand) []byte {
 	group := pattern(rnd.Intn(256), rnd.Intn(129))
 	addresses := func() []ipcmsg.CPGAddress {
 		list := make([]ipcmsg.CPGAddress, rnd.Intn(8))
@@ -358,35 +489,39 @@ func anyEvent(rnd *rand.Rand) []byte {
 		}
 		return list
 	}
-	msg := ipcmsg.CPGDeliverEvent{Group: group, NodeID: rnd.Uint32(), PID: rnd.Uint32(), Payload: pattern(rnd.Intn(256), rnd.Intn(700))}.Append(nil)
 	switch rnd.Intn(12) {
 	case 0, 1, 2:
-		msg = ipcmsg.CPGConfchgEvent{Group: group, Members: addresses(), Left: addresses(), Joined: addresses()}.Append(nil)
+		return ipcmsg.CPGConfchgEvent{Group: group, Members: addresses(), Left: addresses(), Joined: addresses()}.Append(nil)
 	case 3:
-		msg = ipcmsg.CPGTotemConfchgEvent{RingID: ipcmsg.RingID{NodeID: 1, Seq: 2}, Members: []uint32{1, 2}}.Append(nil)
+		return ipcmsg.CPGTotemConfchgEvent{RingID: ipcmsg.RingID{NodeID: 1, Seq: 2}, Members: []uint32{1, 2}}.Append(nil)
+	case 4:
+		return ipcmsg.CPGPartialDeliverEvent{Group: group, TotalLen: 9000, NodeID: 3, PID: 4, Type: 2, Payload: pattern(1, 100)}.Append(nil)
 	}
-	switch rnd.Intn(12) {
-	case 0:
-		msg = msg[:rnd.Intn(len(msg))]
-	case 1:
-		setWord(msg, 24, 129+rnd.Uint32()%1000) // length of the name
-	case 2:
-		if len(msg) >= 180 {
-			setWord(msg, 160+8*rnd.Intn(3), []uint32{1 << 31, 1<<32 - 1, uint32(len(msg)), uint32(len(msg) - 184), 30}[rnd.Intn(5)])
-		}
-	}
-	return msg
+	return ipcmsg.CPGDeliverEvent{Group: group, NodeID: rnd.Uint32(), PID: rnd.Uint32(), Payload: pattern(rnd.Intn(256), rnd.Intn(700))}.Append(nil)
 }
 
 // directEvents: C takes what it knows, just as the core would, and leaves the rest to it in its place.
 func directEvents(t *testing.T, d *direct) {
+	for service := cpgService; service <= cfgService; service++ {
+		directEventsOf(t, d, service)
+	}
+}
+
+func directEventsOf(t *testing.T, d *direct, service int) {
 	rnd := rand.New(rand.NewSource(2))
+	for left := d.open(2, ring.Reader); ; left.Consume() { // of the service before
+		if _, _, err := left.Peek(); err == ring.ErrEmpty {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
 	w := d.open(2, ring.Writer)
 	var model [][]byte
 	var taken, asked, small, several int
 	for i := range 8000 {
 		if rnd.Intn(3) > 0 {
-			msg := anyEvent(rnd)
+			msg := anyEvent(service, rnd)
 			switch _, err := w.Write(msg); {
 			case err == nil:
 				model = append(model, msg)
@@ -396,7 +531,7 @@ func directEvents(t *testing.T, d *direct) {
 			continue
 		}
 		most, size := 1+rnd.Intn(4), rnd.Intn(3000)&^15
-		got := d.do("events %d %d", most, size)
+		got := d.do("events %d %d %d", service, most, size)
 		rc, count, used, need := got[0], got[1], got[2], got[3]
 		if len(model) == 0 {
 			if rc != again || count != 0 {
@@ -407,11 +542,14 @@ func directEvents(t *testing.T, d *direct) {
 		var want [][]string
 		wantUsed, wantNeed := 0, 0
 		for _, msg := range model[:min(most, len(model))] {
-			line := cEvent(msg)
+			line := cEvent(service, msg)
 			if line == nil {
 				break
 			}
-			n := ints(t, line)[1]
+			n, err := strconv.Atoi(line[1])
+			if err != nil {
+				t.Fatal(err)
+			}
 			if n > size-wantUsed {
 				wantNeed = n
 				break
@@ -419,7 +557,7 @@ func directEvents(t *testing.T, d *direct) {
 			want = append(want, line)
 			wantUsed += n
 		}
-		if cEvent(model[0]) == nil {
+		if cEvent(service, model[0]) == nil {
 			if rc != ask || count != 0 {
 				t.Fatalf("%d: %v for what is not for it: %x", i, got, model[0])
 			}
@@ -434,7 +572,7 @@ func directEvents(t *testing.T, d *direct) {
 			continue
 		}
 		if rc != 0 || count != len(want) || used != wantUsed || need != wantNeed {
-			t.Fatalf("%d: %v, want %d %d %d", i, got, len(want), wantUsed, wantNeed)
+			t.Fatalf("service %d, %d: %v, want %d %d %d for %x", service, i, got, len(want), wantUsed, wantNeed, model[0])
 		}
 		for _, line := range want {
 			if got := d.line(); !slices.Equal(got, line) {
@@ -530,12 +668,12 @@ func directBroken(t *testing.T, d *direct) {
 	} {
 		old := word(c.mem, c.off)
 		setWord(c.mem, c.off, c.value)
-		if got := d.do("events 1 4096"); got[0] != ask || got[1] != 0 {
+		if got := d.do("events 1 1 4096"); got[0] != ask || got[1] != 0 {
 			t.Errorf("%s: %v", c.name, got)
 		}
 		setWord(c.mem, c.off, old)
 	}
-	if got := d.do("events 1 4096"); got[0] != 0 || got[1] != 1 {
+	if got := d.do("events 1 1 4096"); got[0] != 0 || got[1] != 1 {
 		t.Errorf("repaired: %v", got)
 	} else {
 		d.line()
@@ -580,6 +718,7 @@ func directHostile(t *testing.T, d *direct) {
 	offsets := []int{0, 4, 8, 8204, 8208, 8212, 8240}
 	good := 0
 	for i := range 10000 {
+		service := 1 + rnd.Intn(cfgService)
 		switch rnd.Intn(6) {
 		case 0:
 			h := d.hdr[rnd.Intn(3)]
@@ -598,14 +737,14 @@ func directHostile(t *testing.T, d *direct) {
 				setWord(d.hdr[j], 8240, 0)
 			}
 			w = d.open(2, ring.Writer)
-			_, _ = w.Write(anyEvent(rnd))
+			_, _ = w.Write(anyEvent(service, rnd))
 		case 3:
 			if d.do("mcast %d %d %d", i, 500, 100)[0] == 0 {
 				good++
 			}
 			d.told()
 		case 4:
-			if got := d.do("events 3 4096"); got[0] == 0 {
+			if got := d.do("events %d 3 4096", service); got[0] == 0 {
 				good++
 				for range got[1] {
 					d.line()

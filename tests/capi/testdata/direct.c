@@ -7,7 +7,7 @@
  *   mcast SEED N CUT     a message of N bytes in two parts     -> result
  *   get KEY ROOM                                               -> result
  *   reply ROOM           takes a count and reads the reply     -> result status length type value...
- *   events MOST SIZE     -> result count used need, and a line for each event
+ *   events SERVICE MOST SIZE     -> result count used need, and a line for each event
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -101,26 +101,49 @@ static void reply(size_t room)
 	free(value);
 }
 
-static void events(uint64_t most, size_t size)
+/* name_bytes is how much of the name an event of this kind has, data_bytes how much data. */
+static size_t name_bytes(const struct core_event *e)
+{
+	return e->id == EV_CMAP_NOTIFY ? 257 : e->id == EV_CPG_DELIVER || e->id == EV_CPG_CONFCHG ? 129 : 0;
+}
+
+static size_t data_bytes(const struct core_event *e)
+{
+	size_t n = e->n[0] + e->n[1] + e->n[2];
+
+	switch (e->id) {
+	case EV_CPG_DELIVER: case EV_CMAP_NOTIFY: return n;
+	case EV_CPG_CONFCHG: return n * 12;
+	case EV_VQ_QUORUM: return n * 8;
+	}
+	return n * 4;
+}
+
+static void events(unsigned int service, uint64_t most, size_t size)
 {
 	char *room = aligned_alloc(16, size != 0 ? size : 16), *at = room;
 	struct core_batch batch;
-	uint64_t i, n;
-	int rc;
+	uint64_t i;
+	int rc, j;
 
 	if (room == NULL)
 		die("aligned_alloc");
+	memset(room, 0xff, size);
+	record.service = service;
 	rc = direct_events(&record, room, size, most, &batch);
 	printf("%d %lu %lu %lu\n", rc, (unsigned long)batch.count, (unsigned long)batch.used, (unsigned long)batch.need);
 	for (i = 0; rc == 0 && i < batch.count; i++) {
 		struct core_event *e = (struct core_event *)at;
 
-		n = e->id == EV_CPG_DELIVER ? e->n[0] : (e->n[0] + e->n[1] + e->n[2]) * 12;
-		printf("%u %u %lu %lu %lu %lu %lu ", e->id, e->size, (unsigned long)e->w[0], (unsigned long)e->w[1],
-			(unsigned long)e->n[0], (unsigned long)e->n[1], (unsigned long)e->n[2]);
-		hex(e->name, 129);
+		printf("%u %u", e->id, e->size);
+		for (j = 0; j < 4; j++)
+			printf(" %lu", (unsigned long)e->w[j]);
+		for (j = 0; j < 3; j++)
+			printf(" %lu", (unsigned long)e->n[j]);
 		printf(" %u ", e->name_length);
-		hex(e->data, n);
+		hex(e->name, name_bytes(e));
+		putchar(' ');
+		hex(e->data, data_bytes(e));
 		putchar('\n');
 		at += e->size;
 	}
@@ -151,8 +174,8 @@ int main(int argc, char **argv)
 			get(key, a);
 		else if (sscanf(line, "reply %lu", &a) == 1)
 			reply(a);
-		else if (sscanf(line, "events %lu %lu", &a, &b) == 2)
-			events(a, b);
+		else if (sscanf(line, "events %lu %lu %lu", &a, &b, &c) == 3)
+			events((unsigned int)a, b, c);
 		else
 			return 3;
 		fflush(stdout);

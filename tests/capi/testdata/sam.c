@@ -491,9 +491,12 @@ static int marked_unstarted(void)
 	return 1;
 }
 
+static volatile sig_atomic_t quorum_lost;
+
 static void lost(int sig)
 {
 	(void)sig;
+	quorum_lost = 1;
 	say("quorum lost");
 }
 
@@ -515,12 +518,11 @@ static int in_quorum(int policy)
 		SHOW(sam_stop());
 		return 9;
 	}
-	/* Signs of life until the warning; then it is silent. */
-	for (int k = 0; k < 300; k++) {
+	/* Signs of life until the warning, wherever that comes; then it is silent. */
+	for (int k = 0; k < 300 && !quorum_lost; k++) {
 		if (sam_hc_send() != CS_OK)
 			break;
-		if (usleep(100000) != 0)
-			break;
+		usleep(100000);
 	}
 	pause();
 	pause();
