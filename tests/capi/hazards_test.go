@@ -125,37 +125,38 @@ type hazard struct {
 	mode  string
 	plain string // pattern of the outcome there
 	build string // which plain build
+	env   string // of the program, there
 }
 
 // Numbers of the modes that lock memory are kB resident and kB of the locked account; 3 MB of either are rings, 64 MB of the account
 // an arena of glibc's.
 var hazards = []hazard{
-	{"hazards sigwait", `thread \d+ blocks 0 only`, linked},
-	{"hazards storm", `SIGSEGV|fatal error|signal: |exit status|hangs`, linked},
-	{"hazards handlers", `handler [0-9a-f]+ before anything|handler .* became|SS_DISABLE`, linked},
-	{"hazards crash", `signal 11: 2 signals|hangs|status `, linked},
-	{"resources realtime", `has policy 2`, linked},
-	{"resources privileges", `has capabilities|no new privileges 0`, linked},
-	{"resources setuid", passes, linked},      // glibc changes the threads of a runtime too
-	{"resources no-new-code", passes, linked}, // the runtime makes no code
-	{"hazards cancel", `hangs`, called},
-	{"hazards small-stack", passes, linked}, // that is a hazard of C: 1 MiB on the stack in 3.1
-	{"hazards threads", `[3-9] threads of the library`, linked},
-	{"hazards crowd", `hangs`, linked},
-	{"hazards jump", `cpg_dispatch.*: 10`, called},
-	{"hazards thread-exit", `cpg_dispatch.*: 10`, called},
-	{"hazards reenter", `cpg_dispatch.*: 10`, called},
-	{"hazards exec", `each_thread\(NULL\) == 0`, linked},
-	{"hazards close-range", passes, linked}, // the runtime opens nothing that it needs later
-	{"hazards descriptors", "", linked},     // a race with the start of the runtime there: not asserted
-	{"hazards dlopen", passes, linked},      // a library of Go is never unloaded, and nothing else is asked
-	{"hazards daemon", `each_thread\(NULL\) == 0`, linked},
-	{"hazards first-call 5000", `hangs`, linked}, // in a child whose parent made no call
-	{"resources lock-first 25000 150000", `locked (first|later): resident|skip: `, linked},
-	{"resources lock-later 25000 150000", `locked (first|later): resident|skip: `, linked},
-	{"resources limits as", `failed to reserve|fatal error|child failed|child died|hangs`, linked},
-	{"resources limits memlock", "", linked}, // how far it goes depends on the limit of who runs the test
-	{"resources open-files", `limit of open files`, linked},
+	{mode: "hazards sigwait", plain: `thread \d+ blocks 0 only`, build: linked},
+	{mode: "hazards storm", plain: `SIGSEGV|fatal error|signal: |exit status|hangs`, build: linked},
+	{mode: "hazards handlers", plain: `handler [0-9a-f]+ before anything|handler .* became|SS_DISABLE`, build: linked},
+	{mode: "hazards crash", plain: `signal 11: 2 signals|hangs|status `, build: linked},
+	{mode: "resources realtime", plain: `has policy 2`, build: linked},
+	{mode: "resources privileges", plain: `has capabilities|no new privileges 0`, build: linked},
+	{mode: "resources setuid", plain: passes, build: linked},      // glibc changes the threads of a runtime too
+	{mode: "resources no-new-code", plain: passes, build: linked}, // the runtime makes no code
+	{mode: "hazards cancel", plain: `hangs`, build: called},
+	{mode: "hazards small-stack", plain: passes, build: linked}, // that is a hazard of C: 1 MiB on the stack in 3.1
+	{mode: "hazards threads", plain: `[3-9] threads of the library`, build: linked},
+	{mode: "hazards crowd", plain: `hangs`, build: linked},
+	{mode: "hazards jump", plain: `cpg_dispatch.*: 10`, build: called},
+	{mode: "hazards thread-exit", plain: `cpg_dispatch.*: 10`, build: called},
+	{mode: "hazards reenter", plain: `cpg_dispatch.*: 10`, build: called},
+	{mode: "hazards exec", plain: `each_thread\(NULL\) == 0`, build: linked},
+	{mode: "hazards close-range", plain: passes, build: linked}, // the runtime opens nothing that it needs later
+	{mode: "hazards descriptors", plain: "", build: linked},     // a race with the start of the runtime there: not asserted
+	{mode: "hazards dlopen", plain: passes, build: linked},      // a library of Go is never unloaded, and nothing else is asked
+	{mode: "hazards daemon", plain: `each_thread\(NULL\) == 0`, build: linked},
+	{mode: "hazards first-call 5000", plain: `hangs`, build: linked}, // in a child whose parent made no call
+	{mode: "resources lock-first 25000 150000", plain: `locked (first|later): resident|skip: `, build: linked},
+	{mode: "resources lock-later 25000 150000", plain: `locked (first|later): resident|skip: `, build: linked},
+	{mode: "resources limits as", plain: `failed to reserve|fatal error|child failed|child died|hangs`, build: linked},
+	{mode: "resources limits memlock", plain: "", build: linked}, // how far it goes depends on the limit of who runs the test
+	{mode: "resources open-files", plain: `limit of open files`, build: linked},
 }
 
 // TestHazards: what programs do that a runtime inside a library usually does not survive, or shows itself by.

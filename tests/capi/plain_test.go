@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -114,6 +115,12 @@ const (
 	passes = "^passes$"
 )
 
+// plainOnly are those whose tests are not rows of TestHazards: the gate of TestFork and the settings of TestHostEnvironment.
+var plainOnly = []hazard{
+	{mode: "fork cpg amid", plain: `hangs|^signal: killed|^exit status`, build: linked}, // children hang, the parent waits or spins
+	{mode: "hazards dlopen", plain: `init internal/|gc `, build: linked, env: "GODEBUG=inittrace=1"},
+}
+
 // plainBuild makes both in a directory, beside the libraries that they have in common with ours.
 func plainBuild(t *testing.T, ours string) string {
 	t.Helper()
@@ -159,13 +166,16 @@ func TestPlainBuild(t *testing.T) {
 	inProcessNode(t)
 	progs := hazardPrograms(t, ours)
 	plain := plainBuild(t, ours)
-	for _, h := range hazards {
+	for _, h := range slices.Concat(hazards, plainOnly) {
 		if h.plain == "" {
 			continue
 		}
-		t.Run(h.mode, func(t *testing.T) {
+		t.Run(strings.TrimSpace(h.mode+" "+h.env), func(t *testing.T) {
 			t.Parallel()
 			env := []string{"LD_LIBRARY_PATH=" + plain, ipcVariable + "qb"}
+			if h.env != "" {
+				env = append(env, h.env)
+			}
 			if h.build == called {
 				env = append(env, "LD_PRELOAD="+filepath.Join(plain, called+".so"))
 			}
