@@ -103,7 +103,7 @@ func (d dlm) start(id int) {
 	}
 }
 
-// pid is the shell's word for the one that dlm_controld has written.
+// dlmPID is the shell's word for the process id that dlm_controld has written.
 const dlmPID = "$(cat /run/dlm_controld/dlm_controld.pid)"
 
 // says waits until a tool's output in a node, masked, matches.

@@ -21,14 +21,10 @@ static void on_confchg(cpg_handle_t h, const struct cpg_name *g, const struct cp
 static void join(cpg_deliver_fn_t deliver)
 {
 	cpg_callbacks_t cb = { deliver, on_confchg };
-	cs_error_t e;
 
 	group.length = (uint32_t)snprintf(group.value, sizeof(group.value), "hazard.%d", (int)getpid());
 	OK(cpg_initialize(&cpg, &cb));
-	/* While the leave of the handle before is on its way, the daemon says so, as C's does. */
-	while ((e = cpg_join(cpg, &group)) == CS_ERR_TRY_AGAIN)
-		usleep(1000);
-	OK(e);
+	JOIN(cpg, &group); /* again too while the leave of the handle before is on its way, as the daemon says, and C's does */
 	confchgs = 0;
 	while (confchgs == 0)
 		OK(cpg_dispatch(cpg, CS_DISPATCH_ONE));
