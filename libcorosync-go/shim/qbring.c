@@ -113,7 +113,7 @@ int qbring_write(const struct core_record *r, int32_t limit, const void *head, s
 	else if (qbring_count(r, QBRING_REQUEST) == 0)
 		free_words = words;
 	if (free_words * 4 < total + CHUNK_MARGIN)
-		return EAGAIN;
+		return ENOBUFS;
 
 	STORE(data[at], 0);
 	STORE(data[(at + 1) % words], ALLOCATED);

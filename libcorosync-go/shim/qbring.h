@@ -1,5 +1,5 @@
 /*
- * The rings of libqb's shared memory transport, as far as C uses them itself (direct.c). The connection was made, and its
+ * The rings of libqb's shared memory transport, as far as C uses them itself (direct.h). The connection was made, and its
  * mappings were checked, by the core (packages qbipc and ring, which say what the layout means).
  *
  * Nothing is kept between calls: cursors are in the mappings, where the core finds them as this left them, and a
@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "../core/core.h"
@@ -20,7 +21,7 @@ enum qbring_index { QBRING_REQUEST, QBRING_REPLY, QBRING_EVENT };
 
 /*
  * qbring_write puts one message, given as a head and further parts, into the ring of requests, and tells the daemon.
- * EAGAIN: held back by flow control up to limit, or no room. ENOTCONN. QBRING_ASK: nothing was done.
+ * EAGAIN: held back by flow control up to limit. ENOBUFS: no room. ENOTCONN. QBRING_ASK: nothing was done.
  */
 int qbring_write(const struct core_record *r, int32_t limit, const void *head, size_t head_length, const struct iovec *iov,
 	uint64_t iovcnt);
@@ -45,5 +46,28 @@ void qbring_reclaim(const struct qbring_chunk *c);
 /* qbring_count is how many messages wait; qbring_take takes one from the semaphore, if there is one. */
 uint32_t qbring_count(const struct core_record *r, enum qbring_index which);
 void qbring_take(const struct core_record *r, enum qbring_index which);
+
+/* Numbers in messages stand in the byte order of the machine, and not always at a multiple of their size. */
+static inline void set16(unsigned char *b, size_t at, uint16_t v) { memcpy(b + at, &v, sizeof(v)); }
+static inline void set32(unsigned char *b, size_t at, uint32_t v) { memcpy(b + at, &v, sizeof(v)); }
+static inline void set64(unsigned char *b, size_t at, uint64_t v) { memcpy(b + at, &v, sizeof(v)); }
+
+static inline uint32_t get32(const unsigned char *b, size_t at)
+{
+	uint32_t v;
+
+	memcpy(&v, b + at, sizeof(v));
+	return v;
+}
+
+static inline uint64_t get64(const unsigned char *b, size_t at)
+{
+	uint64_t v;
+
+	memcpy(&v, b + at, sizeof(v));
+	return v;
+}
+
+#define WIRE_ADDRESS 24 /* mar_cpg_address_t: node, pid and reason at multiples of 8 */
 
 #endif

@@ -1,12 +1,13 @@
 /*
- * A client without a library around it: carries out commands with the functions of direct.c, on three rings whose files
+ * A client without a library around it: carries out commands with the functions of direct.h, on three rings whose files
  * the test has made and plays the daemon of. Each mapping ends at a page that nobody may touch.
  *
  *   direct HEADER DATA HEADER DATA HEADER DATA WORDS MAX SOCKET
  *
  *   mcast SEED N CUT     a message of N bytes in two parts     -> result
- *   get KEY ROOM                                               -> result
- *   reply ROOM           takes a count and reads the reply     -> result status length type value...
+ *   request OP A0 A1 A2 FIRST SECOND     in hexadecimal, a dot before each     -> result
+ *   reply OP ROOM        takes a count and reads the reply     -> result status r0 ... r8, length of what there is for out, out
+ *   discard              takes a count and throws the reply away     -> result
  *   events SERVICE MOST SIZE     -> result count used need, and a line for each event
  */
 #define _GNU_SOURCE
@@ -80,31 +81,54 @@ static void mcast(unsigned int seed, size_t n, size_t cut)
 	free(b);
 }
 
-static void get(char *key, unsigned long room)
+/* unhex is the reverse of hex. */
+static struct iovec unhex(const char *text)
 {
-	struct core_call call = { .op = OP_CMAP_GET, .a = { room }, .in = { { key, strlen(key) } } };
+	size_t n = strlen(++text) / 2, i;
+	unsigned char *b = exact(n);
+
+	for (i = 0; i < n; i++) {
+		unsigned int v;
+
+		sscanf(text + 2 * i, "%2x", &v);
+		b[i] = (unsigned char)v;
+	}
+	return (struct iovec){ b, n };
+}
+
+static void request(uint32_t op, const unsigned long *a, const char *first, const char *second)
+{
+	struct core_call call = { .op = op, .a = { a[0], a[1], a[2] }, .in = { unhex(first), unhex(second) } };
 
 	printf("%d\n", direct_request(&record, &call));
+	free(call.in[0].iov_base);
+	free(call.in[1].iov_base);
 }
 
-static void reply(size_t room)
+static void reply(uint32_t op, size_t room)
 {
-	char *value = exact(room);
-	struct core_call call = { .op = OP_CMAP_GET, .out = { { room != 0 ? value : NULL, room } } };
-	int rc = -2;
+	char *out = exact(room);
+	struct core_call call = { .op = op, .out = { { room != 0 ? out : NULL, room } } };
+	int rc = -2, i;
 
+	memset(out, 0xee, room);
 	if (sem_trywait(record.reply_sem) == 0)
 		rc = direct_reply(&record, &call);
-	printf("%d %u %lu %lu ", rc, call.status, (unsigned long)call.r[0], (unsigned long)call.r[1]);
-	hex(value, rc == 0 && room != 0 ? (call.out[0].iov_len < room ? call.out[0].iov_len : room) : 0);
+	printf("%d %u", rc, call.status);
+	for (i = 0; i < 9; i++)
+		printf(" %lu", (unsigned long)call.r[i]);
+	printf(" %zu ", call.out[0].iov_len);
+	hex(out, rc == 0 ? room : 0);
 	putchar('\n');
-	free(value);
+	free(out);
 }
+
+static void discard(void) { printf("%d\n", sem_trywait(record.reply_sem) == 0 ? direct_reply(&record, NULL) : -2); }
 
 /* name_bytes is how much of the name an event of this kind has, data_bytes how much data. */
 static size_t name_bytes(const struct core_event *e)
 {
-	return e->id == EV_CMAP_NOTIFY ? 257 : e->id == EV_CPG_DELIVER || e->id == EV_CPG_CONFCHG ? 129 : 0;
+	return e->id == EV_CMAP_NOTIFY ? 257 : e->id >= EV_CPG_DELIVER && e->id <= EV_CPG_CONFCHG ? 129 : 0;
 }
 
 static size_t data_bytes(const struct core_event *e)
@@ -112,7 +136,7 @@ static size_t data_bytes(const struct core_event *e)
 	size_t n = e->n[0] + e->n[1] + e->n[2];
 
 	switch (e->id) {
-	case EV_CPG_DELIVER: case EV_CMAP_NOTIFY: return n;
+	case EV_CPG_DELIVER: case EV_CPG_PARTIAL: case EV_CMAP_NOTIFY: return n;
 	case EV_CPG_CONFCHG: return n * 12;
 	case EV_VQ_QUORUM: return n * 8;
 	}
@@ -152,8 +176,8 @@ static void events(unsigned int service, uint64_t most, size_t size)
 
 int main(int argc, char **argv)
 {
-	char line[4096], key[512];
-	unsigned long a, b, c;
+	static char line[16384], first[8192], second[8192];
+	unsigned long a, b, c, v[3];
 	int i;
 
 	if (argc != 10)
@@ -170,10 +194,12 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		if (sscanf(line, "mcast %lu %lu %lu", &a, &b, &c) == 3)
 			mcast((unsigned int)a, b, c);
-		else if (sscanf(line, "get %511s %lu", key, &a) == 2)
-			get(key, a);
-		else if (sscanf(line, "reply %lu", &a) == 1)
-			reply(a);
+		else if (sscanf(line, "request %lu %lu %lu %lu %8191s %8191s", &a, v, v + 1, v + 2, first, second) == 6)
+			request((uint32_t)a, v, first, second);
+		else if (sscanf(line, "reply %lu %lu", &a, &b) == 2)
+			reply((uint32_t)a, b);
+		else if (strcmp(line, "discard\n") == 0)
+			discard();
 		else if (sscanf(line, "events %lu %lu %lu", &a, &b, &c) == 3)
 			events((unsigned int)a, b, c);
 		else

@@ -1,4 +1,4 @@
-/* Instead of libcorosync-go/shim/direct.c: every message is the core's. For tests only. */
+/* Instead of what libcorosync-go/shim/direct.h is about: every message is the core's. For tests only. */
 #include "direct.h"
 
 int direct_request(const struct core_record *r, const struct core_call *call)

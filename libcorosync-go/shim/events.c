@@ -1,4 +1,4 @@
-/* Messages that C writes and reads itself: see direct.h. What the offsets mean is said in package ipcmsg. */
+/* Events that C reads itself: see direct.h. What the offsets mean is said in package ipcmsg. */
 #include <errno.h>
 #include <string.h>
 
@@ -10,102 +10,14 @@
 
 _Static_assert(DIRECT_ASK == QBRING_ASK, "one word for it");
 
-/* Levels of flow control up to which a message is held back: mcast, and everything else. */
-enum { LIMIT_ORDINARY = 1, LIMIT_BULK = 2 };
+enum { CPG_CONFCHG = 4, CPG_DELIVER = 5, CPG_PARTIAL = 17, CMAP_NOTIFY = 9 };
 
-enum { CPG_MCAST = 2, CPG_CONFCHG = 4, CPG_DELIVER = 5, CMAP_GET = 2, CMAP_NOTIFY = 9 };
-
-#define REPLY_HEAD 24
-#define MCAST_HEAD 40
 #define CPG_EVENT_HEAD 184 /* of deliver and confchg */
-#define WIRE_ADDRESS 24
-#define GET_REQUEST 288
-#define GET_REPLY_HEAD 40
+#define CPG_PARTIAL_HEAD 200
 #define KEY_ROOM 256
 #define NAME_ROOM 128 /* of a group, in its C type */
 #define NOTIFY_HEAD 336
 #define NOTICE_HEAD 64 /* the longest of the table */
-
-static void set32(unsigned char *b, size_t at, uint32_t v) { memcpy(b + at, &v, sizeof(v)); }
-
-static uint32_t get32(const unsigned char *b, size_t at)
-{
-	uint32_t v;
-
-	memcpy(&v, b + at, sizeof(v));
-	return v;
-}
-
-static uint64_t get64(const unsigned char *b, size_t at)
-{
-	uint64_t v;
-
-	memcpy(&v, b + at, sizeof(v));
-	return v;
-}
-
-int direct_request(const struct core_record *r, const struct core_call *call)
-{
-	unsigned char b[GET_REQUEST] = { 0 };
-	uint64_t total = 0, i;
-	uint16_t key;
-	int rc;
-
-	if (r->kind != CORE_KIND_QB_SHM)
-		return DIRECT_ASK;
-	if (call->op == OP_CPG_MCAST) {
-		for (i = 0; i < call->iovcnt; i++) {
-			if (call->iov[i].iov_len > r->max_message)
-				return DIRECT_ASK;
-			total += call->iov[i].iov_len;
-		}
-		if (total > r->max_message)
-			return DIRECT_ASK;
-		set32(b, 0, CPG_MCAST);
-		set32(b, 8, (uint32_t)total + MCAST_HEAD);
-		set32(b, 24, (uint32_t)call->a[0]);
-		set32(b, 32, (uint32_t)total);
-		return qbring_write(r, LIMIT_BULK, b, MCAST_HEAD, call->iov, call->iovcnt);
-	}
-	if (call->op == OP_CMAP_GET && call->in[0].iov_len < KEY_ROOM) {
-		key = (uint16_t)call->in[0].iov_len;
-		set32(b, 0, CMAP_GET);
-		set32(b, 8, GET_REQUEST);
-		memcpy(b + 16, &key, sizeof(key));
-		memcpy(b + 24, call->in[0].iov_base, key);
-		memcpy(b + 280, &call->a[0], sizeof(call->a[0]));
-		rc = qbring_write(r, LIMIT_ORDINARY, b, GET_REQUEST, NULL, 0);
-		return rc == EAGAIN ? DIRECT_ASK : rc; /* the core knows how to wait for a daemon that is just making room */
-	}
-	return DIRECT_ASK;
-}
-
-int direct_reply(const struct core_record *r, struct core_call *call)
-{
-	unsigned char head[GET_REPLY_HEAD];
-	struct qbring_chunk c;
-	uint64_t length;
-
-	if (r->kind != CORE_KIND_QB_SHM || call == NULL || call->op != OP_CMAP_GET)
-		return DIRECT_ASK;
-	if (qbring_peek(r, QBRING_REPLY, &c) != 0 || c.length < sizeof(head))
-		return DIRECT_ASK;
-	qbring_copy(&c, 0, head, sizeof(head));
-	memcpy(&length, head + 24, sizeof(length));
-	if (get32(head, 16) != CS_OK || (c.length > sizeof(head) && length > c.length - sizeof(head)))
-		return DIRECT_ASK;
-	if (call->out[0].iov_base != NULL) {
-		uint64_t n = c.length > sizeof(head) ? length : 0;
-
-		qbring_copy(&c, sizeof(head), call->out[0].iov_base, (uint32_t)(n < call->out[0].iov_len ? n : call->out[0].iov_len));
-		call->out[0].iov_len = n;
-	}
-	call->r[0] = length;
-	call->r[1] = head[32];
-	call->status = CS_OK;
-	qbring_reclaim(&c);
-	return 0;
-}
 
 /* begin writes the part of an event that every kind has, if the room allows its n bytes of data. */
 static struct core_event *begin(void *room, uint64_t left, uint32_t id, uint64_t n, uint64_t *need)
@@ -129,23 +41,31 @@ static void name_event(struct core_event *e, const unsigned char *name, uint32_t
 	memset(e->name + length, 0, full + 1 - length);
 }
 
+/* What a message and a piece of one have where. */
+static const struct delivery { uint32_t id, head, length, nodeid, total, type; } whole = { EV_CPG_DELIVER, CPG_EVENT_HEAD, 160, 168, 0, 0 },
+	piece = { EV_CPG_PARTIAL, CPG_PARTIAL_HEAD, 168, 176, 160, 192 };
+
 /* deliver_event makes the event of a message. 0 if there was room for it, else what it needs; or DIRECT_ASK. */
-static int64_t deliver_event(const struct qbring_chunk *c, const unsigned char *head, void *room, uint64_t left)
+static int64_t deliver_event(const struct delivery *k, const struct qbring_chunk *c, const unsigned char *head, void *room, uint64_t left)
 {
-	uint32_t n = get32(head, 160);
+	uint32_t n = get32(head, k->length);
 	struct core_event *e;
 	uint64_t need;
 
-	if (n > c->length - CPG_EVENT_HEAD)
+	if (n > c->length - k->head)
 		return DIRECT_ASK;
-	e = begin(room, left, EV_CPG_DELIVER, n, &need);
+	e = begin(room, left, k->id, n, &need);
 	if (e == NULL)
 		return (int64_t)need;
 	name_event(e, head + 32, get32(head, 24), NAME_ROOM);
-	e->w[0] = get32(head, 168);
-	e->w[1] = get32(head, 176);
+	e->w[0] = get32(head, k->nodeid);
+	e->w[1] = get32(head, k->nodeid + 8); /* the process */
+	if (k == &piece) {
+		e->w[2] = get32(head, k->total);
+		e->w[3] = get32(head, k->type);
+	}
 	e->n[0] = n;
-	qbring_copy(c, CPG_EVENT_HEAD, e->data, n);
+	qbring_copy(c, k->head, e->data, n);
 	return 0;
 }
 
@@ -272,14 +192,17 @@ static int64_t notify_event(const struct qbring_chunk *c, void *room, uint64_t l
 
 static int64_t cpg_event(const struct qbring_chunk *c, uint32_t wire, void *room, uint64_t left)
 {
-	unsigned char head[CPG_EVENT_HEAD];
+	unsigned char head[CPG_PARTIAL_HEAD];
+	uint32_t size = wire == CPG_PARTIAL ? CPG_PARTIAL_HEAD : CPG_EVENT_HEAD;
 
-	if (c->length < sizeof(head))
+	if (c->length < size)
 		return DIRECT_ASK;
-	qbring_copy(c, 0, head, sizeof(head));
+	qbring_copy(c, 0, head, size);
 	if (get32(head, 24) > NAME_ROOM)
 		return DIRECT_ASK;
-	return wire == CPG_DELIVER ? deliver_event(c, head, room, left) : confchg_event(c, head, room, left);
+	if (wire == CPG_CONFCHG)
+		return confchg_event(c, head, room, left);
+	return deliver_event(wire == CPG_PARTIAL ? &piece : &whole, c, head, room, left);
 }
 
 static int64_t any_event(uint32_t service, const struct qbring_chunk *c, void *room, uint64_t left)
@@ -292,7 +215,7 @@ static int64_t any_event(uint32_t service, const struct qbring_chunk *c, void *r
 		return DIRECT_ASK;
 	qbring_copy(c, 0, id, sizeof(id));
 	wire = get32(id, 0);
-	if (service == CORE_CPG && (wire == CPG_DELIVER || wire == CPG_CONFCHG))
+	if (service == CORE_CPG && (wire == CPG_DELIVER || wire == CPG_CONFCHG || wire == CPG_PARTIAL))
 		return cpg_event(c, wire, room, left);
 	if (service == CORE_CMAP && wire == CMAP_NOTIFY)
 		return notify_event(c, room, left);
