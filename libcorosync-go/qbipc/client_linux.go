@@ -24,6 +24,9 @@ const (
 	// reclaimTries times reclaimPause bounds the wait for a server that has answered and not yet made room.
 	reclaimTries = 20
 	reclaimPause = 50 * time.Microsecond
+	// endTries times endPause bounds the wait for the process of a server that has hung up.
+	endTries = 4
+	endPause = 10 * time.Millisecond
 	// settleBytes is how many bytes of events may stay unread in batch mode; the socket holds about 278.
 	settleBytes = 128
 	// serviceMax is the longest service name libqb's file names allow.
@@ -481,7 +484,9 @@ func (c *Client) Shutdown() {
 	c.Connected() // remember for Close how the server was
 	c.down.Store(true)
 	c.interrupt.Store(true)
-	unix.Shutdown(c.fd, unix.SHUT_RDWR)
+	if !c.shared || c.dg != nil {
+		unix.Shutdown(c.fd, unix.SHUT_RDWR)
+	}
 	if c.dg != nil {
 		c.dg.shutdown()
 		return
@@ -499,7 +504,7 @@ func (c *Client) Close() error {
 	}
 	unix.Close(c.fd)
 	c.closeWake()
-	orphaned := c.lost.Load() && (c.server.PID == 0 || serverGone(int(c.server.PID)))
+	orphaned := c.lost.Load() && (c.server.PID == 0 || c.serverGone())
 	if c.dg != nil {
 		c.dg.close(true)
 		if orphaned {
@@ -525,14 +530,16 @@ func (c *Client) Close() error {
 }
 
 // serverGone asks a few times, as a dying process lasts a little longer than its sockets.
-func serverGone(pid int) bool {
-	for range 4 {
-		if unix.Kill(pid, 0) == unix.ESRCH {
+func (c *Client) serverGone() bool {
+	for i := 0; ; i++ {
+		if unix.Kill(int(c.server.PID), 0) == unix.ESRCH {
 			return true
 		}
-		time.Sleep(10 * time.Millisecond)
+		if c.shared || i == endTries {
+			return false
+		}
+		time.Sleep(endPause)
 	}
-	return false
 }
 
 func (c *Client) unmap() {

@@ -126,7 +126,9 @@ func Adopt(s State) (*Client, error) {
 	return c, nil
 }
 
-// Share makes the client read its cursors again before each use, as one does who was adopted.
+// Share makes the client read its cursors again before each use, as one does who was adopted. Those who share do what makes others
+// run or takes time themselves: after Shutdown they hang up the setup socket, and before Close they wait for the process of a
+// server that has hung up.
 func (c *Client) Share() { c.shared = true }
 
 // Sems are the semaphores that count replies, for a caller who waits on it himself, and events. ok is false in the socket

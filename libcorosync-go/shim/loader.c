@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "process.h"
 
 #define CORE_NAME "libcorosync-go.so"
+#define LOADER_STACK (256 * 1024)
 
 static struct process *process;
 static pid_t process_pid; /* looked at only where the kernel cannot wipe the page */
@@ -209,47 +211,44 @@ static void *load_in_thread(void *argument)
 }
 
 /*
- * The threads of the runtime inherit scheduling. Those of a real-time program are not to be real-time themselves, and
- * one that may not become real-time again must not step down meanwhile: so a thread of its own loads then.
- */
-static cs_error_t load_ordinarily(struct process *p)
-{
-	struct sched_param none = { 0 };
-	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
-	pthread_attr_t attr;
-	pthread_t thread;
-	void *result;
-	int rc;
-
-	if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE)
-		return load(p);
-	pthread_attr_init(&attr);
-	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
-	pthread_attr_setschedpolicy(&attr, SCHED_OTHER);
-	pthread_attr_setschedparam(&attr, &none);
-	pthread_attr_setstacksize(&attr, 256 * 1024);
-	rc = pthread_create(&thread, &attr, load_in_thread, p);
-	pthread_attr_destroy(&attr);
-	if (rc != 0)
-		return load(p);
-	pthread_join(thread, &result);
-	return (cs_error_t)(uintptr_t)result;
-}
-
-/*
- * They inherit the signal mask as well: with everything blocked they never take a signal from the program. Here it must
- * be pthread_sigmask, since glibc's own signals have to reach them (setuid in threads).
+ * The threads of the runtime inherit from who loads it: with everything blocked they never take a signal from the program. The
+ * mask must be pthread_sigmask's, since glibc's own signals have to reach them (setuid in threads). And who loads waits
+ * a millisecond with signals blocked. So a thread of its own does,
+ *
+ * where there are other threads, which would get the signals of this one meanwhile;
+ *
+ * and in a real-time program, whose scheduling they are not to inherit. One that may not become real-time again must not
+ * step down meanwhile.
  */
 static cs_error_t load_quietly(struct process *p)
 {
+	struct sched_param none = { 0 };
+	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK, rc = -1;
+	int real_time = policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE;
+	pthread_attr_t attr;
+	pthread_t thread;
 	sigset_t all, old;
-	cs_error_t error;
+	void *result;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = load_ordinarily(p);
+	if (real_time || !__libc_single_threaded) {
+		pthread_attr_init(&attr);
+		if (real_time) {
+			pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+			pthread_attr_setschedpolicy(&attr, SCHED_OTHER);
+			pthread_attr_setschedparam(&attr, &none);
+		}
+		pthread_attr_setstacksize(&attr, LOADER_STACK);
+		rc = pthread_create(&thread, &attr, load_in_thread, p);
+		pthread_attr_destroy(&attr);
+	}
+	if (rc != 0)
+		result = load_in_thread(p);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return error;
+	if (rc == 0)
+		pthread_join(thread, &result);
+	return (cs_error_t)(uintptr_t)result;
 }
 
 struct process *core_get(cs_error_t *error)

@@ -25,7 +25,8 @@ struct process *core_get(cs_error_t *error);
 
 /*
  * qb_greet says hello in libqb's protocol, and returns the socket, or -1: then the core does, and knows why it fails. A
- * daemon takes its time to set up a connection (maps three rings), and so does the core to load: with this, at once.
+ * daemon takes its time to set up a connection (maps three rings), and so does the core to load: with this, at once. And the
+ * daemon, which it lets run, does not run while the core is beneath its client, see direct.h.
  */
 int qb_greet(enum shim_kind kind);
 

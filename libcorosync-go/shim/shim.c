@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +21,8 @@
 
 #define SLICE_MS 200          /* how long a wait for a reply goes without a look at the daemon */
 #define BYTE_MS 1000          /* and that for the byte of an event that is there already */
+#define END_PAUSE_NS 10000000L /* a dying process lasts a little longer than its sockets: so long, this often */
+#define END_TRIES 4
 #define CHUNK_BYTES (64 * 1024)
 #define SMALL_CHUNK_BYTES 4096 /* what a callback that is left by longjmp costs, with CS_DISPATCH_ONE */
 
@@ -129,6 +133,23 @@ static struct process *current(struct shim *o, cs_error_t *error)
 	return p;
 }
 
+static int daemon_gone(const struct shim *o)
+{
+	struct pollfd fd = { o->record.live_fd, POLLIN, 0 };
+
+	return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+/* await_end gives a process that has hung up the time to end: then its files are for us to remove. */
+static void await_end(pid_t pid)
+{
+	const struct timespec pause = { 0, END_PAUSE_NS };
+	int i;
+
+	for (i = 0; i < END_TRIES && (kill(pid, 0) == 0 || errno != ESRCH); i++)
+		syscall(SYS_ppoll, NULL, 0L, &pause, NULL, 8L); /* the system call: no thread is cancelled in here */
+}
+
 static void destroy(struct shim *o)
 {
 	cs_error_t error;
@@ -138,6 +159,8 @@ static void destroy(struct shim *o)
 	if (o->release != NULL)
 		o->release(o);
 	if (o->generation != 0 && (p = current(o, &error)) != NULL) {
+		if (o->gone && o->record.server_pid > 0)
+			await_end(o->record.server_pid);
 		mask = core_enter();
 		p->core.close(&o->record);
 		core_leave(mask);
@@ -176,11 +199,13 @@ cs_error_t shim_finalize(struct shim *o)
 	process_unlock(p);
 	if (already)
 		return CS_ERR_BAD_HANDLE;
-	/* Threads that wait for this connection wake up. */
 	if (o->generation != 0 && (p = current(o, &error)) != NULL) {
+		o->gone = o->record.kind != CORE_KIND_COROIPC && daemon_gone(o);
 		mask = core_enter();
 		p->core.shutdown(&o->record);
 		core_leave(mask);
+		if (o->record.kind == CORE_KIND_QB_SHM) /* wakes the daemon: not with the core beneath */
+			shutdown(o->record.live_fd, SHUT_RDWR);
 	}
 	shim_put(o); /* the handle's own */
 	return CS_OK;
@@ -228,13 +253,6 @@ static void give_up(void *argument)
 	shim_put(a->o);
 }
 
-static int core_loaded(void)
-{
-	struct process *p = process_get();
-
-	return p != NULL && __atomic_load_n(&p->generation, __ATOMIC_ACQUIRE) != 0;
-}
-
 cs_error_t shim_open(enum shim_kind kind, struct shim **object)
 {
 	struct opening a;
@@ -244,7 +262,7 @@ cs_error_t shim_open(enum shim_kind kind, struct shim **object)
 	const char *wanted = getenv("COROSYNC_IPC");
 	int rc, greeted = -1;
 
-	if (!core_loaded() && (wanted == NULL || *wanted == 0 || strcmp(wanted, "qb") == 0))
+	if (wanted == NULL || *wanted == 0 || strcmp(wanted, "qb") == 0)
 		greeted = qb_greet(kind);
 	a.p = core_get(&error);
 	if (a.p != NULL)
@@ -287,13 +305,6 @@ static void unlock_mutex(void *mutex) { pthread_mutex_unlock(mutex); }
 static void owe(void *object)
 {
 	((struct shim *)object)->owed++;
-}
-
-static int daemon_gone(const struct shim *o)
-{
-	struct pollfd fd = { o->record.live_fd, POLLIN, 0 };
-
-	return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
 /*

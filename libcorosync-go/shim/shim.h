@@ -52,6 +52,7 @@ struct shim {
 	struct shim_chunk *spare;
 	unsigned int debt;         /* events taken whose byte is still in byte_fd */
 	int failed;                /* the connection is broken, as the core has found out */
+	int gone;                  /* the daemon had hung up before it was finalized */
 
 	union {
 		uint64_t words[8];
