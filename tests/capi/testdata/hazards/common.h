@@ -45,7 +45,7 @@ static int complain = 2; /* where to */
 	if (j_ != CS_OK) DIE("cpg_join: %d", j_); } while (0)
 #define IS(call, want) do { cs_error_t e_ = (call); if (e_ != (want)) DIE("%s: %d, want %d", #call, e_, (want)); } while (0)
 
-static void child_ok(pid_t pid)
+__attribute__((unused)) static void child_ok(pid_t pid)
 {
 	int status;
 
@@ -57,7 +57,7 @@ static void child_ok(pid_t pid)
 		DIE("child failed");
 }
 
-static uint64_t now_ns(void)
+__attribute__((unused)) static uint64_t now_ns(void)
 {
 	struct timespec t;
 

@@ -52,7 +52,7 @@ static void turn(void)
 }
 
 /* each_thread calls f for every thread but the caller. */
-static int each_thread(void (*f)(int tid))
+__attribute__((unused)) static int each_thread(void (*f)(int tid))
 {
 	DIR *d = opendir("/proc/self/task");
 	struct dirent *e;
@@ -72,7 +72,7 @@ static int each_thread(void (*f)(int tid))
 	return n;
 }
 
-static long status_of(int tid, const char *field, int base)
+__attribute__((unused)) static long status_of(int tid, const char *field, int base)
 {
 	char path[64], line[256];
 	FILE *f;
@@ -89,7 +89,7 @@ static long status_of(int tid, const char *field, int base)
 	return v;
 }
 
-static long kb(const char *field)
+__attribute__((unused)) static long kb(const char *field)
 {
 	char line[256];
 	FILE *f = fopen("/proc/self/status", "re");
