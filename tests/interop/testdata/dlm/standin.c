@@ -6,18 +6,11 @@
  *	stat of /dev/misc/dlm*                       a misc device with the minor that the test's /proc/misc says
  *	open of /dev/misc/dlm_plock                  a connection to the program that plays the kernel, STANDIN_PLOCK
  *	open of another /dev/misc/dlm*               a device that says nothing
- *
- * And it keeps SIGCHLD and SIGTERM from threads other than the first. dlm_controld's thread for dlm_tool ends for good when a
- * signal interrupts its accept(2). The kernel prefers the first thread for a signal, unless that has it blocked, as it has during
- * a call into the core of our libraries: two of some forty runs on a busy machine ended so, when an agent had ended.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,21 +169,4 @@ int open(const char *path, int flags, ...)
 	if (d != NULL)
 		path = "/dev/null";
 	return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-}
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
-{
-	static int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-	sigset_t set, old;
-	int err;
-
-	if (next == NULL)
-		next = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &set, &old);
-	err = next(thread, attr, start, arg);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err;
 }
