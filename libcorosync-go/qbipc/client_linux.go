@@ -484,7 +484,7 @@ func (c *Client) Shutdown() {
 	c.Connected() // remember for Close how the server was
 	c.down.Store(true)
 	c.interrupt.Store(true)
-	if !c.shared || c.dg != nil {
+	if !c.heldElsewhere() {
 		unix.Shutdown(c.fd, unix.SHUT_RDWR)
 	}
 	if c.dg != nil {
@@ -502,7 +502,9 @@ func (c *Client) Close() error {
 	if !c.down.Load() {
 		c.Shutdown()
 	}
-	unix.Close(c.fd)
+	if !c.heldElsewhere() {
+		unix.Close(c.fd)
+	}
 	c.closeWake()
 	orphaned := c.lost.Load() && (c.server.PID == 0 || c.serverGone())
 	if c.dg != nil {
@@ -525,9 +527,14 @@ func (c *Client) Close() error {
 		}
 		unix.Rmdir(filepath.Dir(c.paths[0])) // fails for /dev/shm itself
 	}
-	c.unmap()
+	if !c.heldElsewhere() {
+		c.unmap()
+	}
 	return nil
 }
+
+// heldElsewhere tells whether the end of descriptors and mappings is for others: see Share.
+func (c *Client) heldElsewhere() bool { return c.shared && c.dg == nil }
 
 // serverGone asks a few times, as a dying process lasts a little longer than its sockets.
 func (c *Client) serverGone() bool {

@@ -127,8 +127,8 @@ func Adopt(s State) (*Client, error) {
 }
 
 // Share makes the client read its cursors again before each use, as one does who was adopted. Those who share do what makes others
-// run or takes time themselves: after Shutdown they hang up the setup socket, and before Close they wait for the process of a
-// server that has hung up.
+// run or takes time themselves, except in the socket transport: after Shutdown they hang up the setup socket; before Close they wait for
+// the process of a server that has hung up; and after it they close the socket and unmap the rings.
 func (c *Client) Share() { c.shared = true }
 
 // Sems are the semaphores that count replies, for a caller who waits on it himself, and events. ok is false in the socket

@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -150,6 +151,17 @@ static void await_end(pid_t pid)
 		syscall(SYS_ppoll, NULL, 0L, &pause, NULL, 8L); /* the system call: no thread is cancelled in here */
 }
 
+/* release_qb is the end of what the core has left of a connection over libqb's shared memory, since it takes its time. */
+static void release_qb(const struct core_record *r)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(r->maps) / sizeof(r->maps[0]); i++)
+		if (r->maps[i].len > 0)
+			munmap(r->maps[i].addr, r->maps[i].len);
+	syscall(SYS_close, r->live_fd); /* the system call: no thread is cancelled in here */
+}
+
 static void destroy(struct shim *o)
 {
 	cs_error_t error;
@@ -164,6 +176,8 @@ static void destroy(struct shim *o)
 		mask = core_enter();
 		p->core.close(&o->record);
 		core_leave(mask);
+		if (o->record.kind == CORE_KIND_QB_SHM)
+			release_qb(&o->record);
 	}
 	free(o->chunk);
 	free(o->spare);
