@@ -22,4 +22,7 @@ int direct_reply(const struct core_record *r, struct core_call *call);
 /* direct_events (events.c) is the core's events, and may stop before an event that is not for it. EAGAIN: there is none. */
 int direct_events(const struct core_record *r, void *room, uint64_t size, uint64_t most, struct core_batch *batch);
 
+/* direct_pause sleeps less than a second, or until a signal. Unlike nanosleep's callers, its own are not cancelled in it. */
+void direct_pause(long ns);
+
 #endif

@@ -33,7 +33,10 @@ int qb_greet(enum shim_kind kind);
 /* fd_above moves a new descriptor away from 0, 1 and 2, which belong to the program. */
 int fd_above(int fd);
 
-/* A call into the core is made between these: no signal handler of the program may run on the core's small stacks. */
+/*
+ * A call into the core is made between these: no signal handler of the program may run on the core's small stacks. It is to be
+ * short, and to wake nobody, as another thread may get the signals meanwhile: see direct.h.
+ */
 typedef struct { uint64_t mask; } core_mask;
 core_mask core_enter(void);
 void core_leave(core_mask mask);

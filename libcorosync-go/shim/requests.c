@@ -163,9 +163,15 @@ static void fill(unsigned char *b, const struct form *f, const struct core_call 
 	}
 }
 
+void direct_pause(long ns)
+{
+	const struct timespec t = { 0, ns };
+
+	syscall(SYS_ppoll, NULL, 0L, &t, NULL, 8L);
+}
+
 int direct_request(const struct core_record *r, const struct core_call *call)
 {
-	const struct timespec pause = { 0, ROOM_PAUSE_NS };
 	const struct form *f = form_of(call->op);
 	unsigned char b[FORM_MAX];
 	const struct iovec *iov = NULL;
@@ -192,7 +198,7 @@ int direct_request(const struct core_record *r, const struct core_call *call)
 	rc = qbring_write(r, limit, b, f->size, iov, count);
 	/* Multicasts are told at once that there is no room, as in 3.1: their callers have their own way to wait. */
 	for (tries = 0; rc == ENOBUFS && call->op != OP_CPG_MCAST && tries < ROOM_TRIES && qbring_count(r, QBRING_REQUEST) == 0; tries++) {
-		syscall(SYS_ppoll, NULL, 0L, &pause, NULL, 8L); /* the system call: no thread is cancelled in here */
+		direct_pause(ROOM_PAUSE_NS);
 		rc = qbring_write(r, limit, b, f->size, iov, count);
 	}
 	return rc == ENOBUFS ? EAGAIN : rc;

@@ -134,21 +134,22 @@ static struct process *current(struct shim *o, cs_error_t *error)
 	return p;
 }
 
+/* daemon_gone looks at the descriptor with the system call: it does not wait, and no thread is to be cancelled in here. */
 static int daemon_gone(const struct shim *o)
 {
+	static const struct timespec now = { 0, 0 };
 	struct pollfd fd = { o->record.live_fd, POLLIN, 0 };
 
-	return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+	return syscall(SYS_ppoll, &fd, 1L, &now, NULL, 8L) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
 /* await_end gives a process that has hung up the time to end: then its files are for us to remove. */
 static void await_end(pid_t pid)
 {
-	const struct timespec pause = { 0, END_PAUSE_NS };
 	int i;
 
 	for (i = 0; i < END_TRIES && (kill(pid, 0) == 0 || errno != ESRCH); i++)
-		syscall(SYS_ppoll, NULL, 0L, &pause, NULL, 8L); /* the system call: no thread is cancelled in here */
+		direct_pause(END_PAUSE_NS);
 }
 
 /* release_qb is the end of what the core has left of a connection over libqb's shared memory, since it takes its time. */
