@@ -23,7 +23,7 @@ enum { CPG, CMAP, QUORUM, VOTEQUORUM, CFG };
 
 static uint64_t handle;
 static int fd = -1;
-static volatile int done, rounds_done;
+static volatile int done, rounds_done, confchgs;
 static volatile unsigned int events, asked;
 static unsigned int expected_of[THREADS]; /* per thread: what its next event says */
 
@@ -54,6 +54,7 @@ static void confchg(cpg_handle_t h, const struct cpg_name *g, const struct cpg_a
 		    const struct cpg_address *l, size_t nl, const struct cpg_address *j, size_t nj)
 {
 	(void)h; (void)g; (void)m; (void)nm; (void)l; (void)nl; (void)j; (void)nj;
+	confchgs++;
 }
 
 static void changed(cmap_handle_t h, cmap_track_handle_t track, int32_t event, const char *key,
@@ -99,6 +100,8 @@ static void open_handle(int lib)
 		OK(cpg_initialize(&handle, &cpg));
 		OK(cpg_fd_get(handle, &fd));
 		JOIN(handle, &group);
+		while (confchgs == 0) /* until then it has no members */
+			OK(cpg_dispatch(handle, CS_DISPATCH_ONE));
 		break;
 	case CMAP:
 		OK(cmap_initialize(&handle));
