@@ -27,7 +27,8 @@ static void count(pid_t host, int ready)
 	int status, sig;
 	pid_t tid;
 
-	CHECK(ptrace(PTRACE_SEIZE, host, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_TRACECLONE) == 0);
+	if (ptrace(PTRACE_SEIZE, host, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_TRACECLONE) != 0)
+		_exit(1);
 	CHECK(write(ready, "x", 1) == 1);
 	while ((tid = waitpid(-1, &status, __WALL)) > 0) {
 		if (!WIFSTOPPED(status))
@@ -36,6 +37,12 @@ static void count(pid_t host, int ready)
 		sig = status >> 16 == 0 ? WSTOPSIG(status) : 0;
 		CHECK(ptrace(PTRACE_CONT, tid, 0, sig) == 0 || errno == ESRCH);
 	}
+	_exit(0);
+}
+
+static void skip(const char *why)
+{
+	dprintf(1, "skip: %s\n", why);
 	_exit(0);
 }
 
@@ -61,9 +68,10 @@ static void watch_mask(void)
 		count(host, ready[1]);
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) != 1)
-		DIE("there is no tracer");
+		skip("a process must not be traced by its child here");
 	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		skip("system calls cannot be filtered here");
 }
 
 static void on_key(cmap_handle_t h, cmap_track_handle_t t, int32_t event, const char *key, struct cmap_notify_value now,
