@@ -2,9 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <corosync/corotypes.h>
-#include <corosync/cpg.h>
-
 #include "direct.h"
 #include "qbring.h"
 
@@ -14,8 +11,6 @@ enum { CPG_CONFCHG = 4, CPG_DELIVER = 5, CPG_PARTIAL = 17, CMAP_NOTIFY = 9 };
 
 #define CPG_EVENT_HEAD 184 /* of deliver and confchg */
 #define CPG_PARTIAL_HEAD 200
-#define KEY_ROOM 256
-#define NAME_ROOM 128 /* of a group, in its C type */
 #define NOTIFY_HEAD 336
 #define NOTICE_HEAD 64 /* the longest of the table */
 
@@ -57,7 +52,7 @@ static int64_t deliver_event(const struct delivery *k, const struct qbring_chunk
 	e = begin(room, left, k->id, n, &need);
 	if (e == NULL)
 		return (int64_t)need;
-	name_event(e, head + 32, get32(head, 24), NAME_ROOM);
+	name_event(e, head + 32, get32(head, 24), GROUP_MOST);
 	e->w[0] = get32(head, k->nodeid);
 	e->w[1] = get32(head, k->nodeid + 8); /* the process */
 	if (k == &piece) {
@@ -72,8 +67,7 @@ static int64_t deliver_event(const struct delivery *k, const struct qbring_chunk
 static int64_t confchg_event(const struct qbring_chunk *c, const unsigned char *head, void *room, uint64_t left)
 {
 	uint64_t members = get32(head, 160), joined = get32(head, 168), gone = get32(head, 176);
-	uint64_t n = members + joined + gone, i, need;
-	unsigned char address[WIRE_ADDRESS];
+	uint64_t n = members + joined + gone, need;
 	struct cpg_address *list;
 	struct core_event *e;
 
@@ -82,17 +76,12 @@ static int64_t confchg_event(const struct qbring_chunk *c, const unsigned char *
 	e = begin(room, left, EV_CPG_CONFCHG, n * sizeof(*list), &need);
 	if (e == NULL)
 		return (int64_t)need;
-	name_event(e, head + 32, get32(head, 24), NAME_ROOM);
+	name_event(e, head + 32, get32(head, 24), GROUP_MOST);
 	e->n[0] = members;
 	e->n[1] = gone;
 	e->n[2] = joined;
 	list = (struct cpg_address *)e->data; /* in the order of the message: members, left, joined */
-	for (i = 0; i < n; i++) {
-		qbring_copy(c, (uint32_t)(CPG_EVENT_HEAD + i * WIRE_ADDRESS), address, sizeof(address));
-		list[i].nodeid = get32(address, 0);
-		list[i].pid = get32(address, 8);
-		list[i].reason = get32(address, 16);
-	}
+	qbring_addresses(c, CPG_EVENT_HEAD, list, n);
 	return 0;
 }
 
@@ -198,7 +187,7 @@ static int64_t cpg_event(const struct qbring_chunk *c, uint32_t wire, void *room
 	if (c->length < size)
 		return DIRECT_ASK;
 	qbring_copy(c, 0, head, size);
-	if (get32(head, 24) > NAME_ROOM)
+	if (get32(head, 24) > GROUP_MOST)
 		return DIRECT_ASK;
 	if (wire == CPG_CONFCHG)
 		return confchg_event(c, head, room, left);

@@ -34,8 +34,8 @@ int qb_greet(enum shim_kind kind);
 int fd_above(int fd);
 
 /*
- * A call into the core is made between these: no signal handler of the program may run on the core's small stacks. It is to be
- * short, and to wake nobody, as another thread may get the signals meanwhile: see direct.h.
+ * A call into the core is made between these: no signal handler of the program may run on the core's small stacks. It is
+ * short, and over libqb's shared memory it wakes nobody, as another thread may get the signals meanwhile: see direct.h.
  */
 typedef struct { uint64_t mask; } core_mask;
 core_mask core_enter(void);

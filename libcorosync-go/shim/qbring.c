@@ -158,6 +158,19 @@ void qbring_copy(const struct qbring_chunk *c, uint32_t offset, void *to, uint32
 	memcpy((char *)to + first, c->data, n - first);
 }
 
+void qbring_addresses(const struct qbring_chunk *c, uint64_t offset, struct cpg_address *to, uint64_t n)
+{
+	unsigned char address[WIRE_ADDRESS];
+	uint64_t i;
+
+	for (i = 0; i < n; i++) {
+		qbring_copy(c, (uint32_t)(offset + i * WIRE_ADDRESS), address, sizeof(address));
+		to[i].nodeid = get32(address, 0);
+		to[i].pid = get32(address, 8);
+		to[i].reason = get32(address, 16);
+	}
+}
+
 void qbring_reclaim(const struct qbring_chunk *c)
 {
 	STORE(c->data[c->at], 0);

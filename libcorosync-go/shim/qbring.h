@@ -13,6 +13,9 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include <corosync/corotypes.h>
+#include <corosync/cpg.h>
+
 #include "../core/core.h"
 
 enum qbring_index { QBRING_REQUEST, QBRING_REPLY, QBRING_EVENT };
@@ -68,6 +71,12 @@ static inline uint64_t get64(const unsigned char *b, size_t at)
 	return v;
 }
 
-#define WIRE_ADDRESS 24 /* mar_cpg_address_t: node, pid and reason at multiples of 8 */
+/* Sizes of fields that several messages have. */
+#define GROUP_MOST 128  /* bytes of a group's name, which has no NUL */
+#define KEY_ROOM 256    /* of mar_name_t, with a NUL */
+#define WIRE_ADDRESS 24 /* mar_cpg_address_t: node, process and reason at multiples of 8 */
+
+/* qbring_addresses copies n of them from an offset on. */
+void qbring_addresses(const struct qbring_chunk *c, uint64_t offset, struct cpg_address *to, uint64_t n);
 
 #endif

@@ -7,9 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <corosync/corotypes.h>
-#include <corosync/cpg.h>
-
 #include "direct.h"
 #include "qbring.h"
 
@@ -20,10 +17,9 @@ enum { LIMIT_ORDINARY = 1, LIMIT_BULK = 2 };
 #define ROOM_PAUSE_NS 50000L
 #define ROOM_TRIES 20
 
-/* The longest names, without a NUL where they have one. */
-enum { GROUP_MOST = 128, KEY_MOST = 255, DEVICE_MOST = 254, REASON_MOST = 255 };
+/* The longest names, without their NUL. */
+enum { KEY_MOST = 255, DEVICE_MOST = 254, REASON_MOST = 255 };
 
-#define KEY_ROOM 256
 #define REPLY_HEAD 24
 #define GET_REPLY_HEAD 40
 #define NODE_STATUS 4200 /* of version 1 */
@@ -249,20 +245,13 @@ static void out_name(const struct qbring_chunk *c, uint32_t at, size_t size, str
 static int members(const struct qbring_chunk *c, struct core_call *call)
 {
 	struct cpg_address *list = call->out[0].iov_base;
-	uint64_t room = call->out[0].iov_len / sizeof(*list), i;
+	uint64_t room = call->out[0].iov_len / sizeof(*list);
 
 	if (call->r[0] > NODES_MAX)
 		return DIRECT_ASK;
 	if (call->r[0] > room)
 		call->r[0] = room;
-	for (i = 0; i < call->r[0]; i++) {
-		unsigned char address[WIRE_ADDRESS];
-
-		qbring_copy(c, (uint32_t)(32 + i * WIRE_ADDRESS), address, sizeof(address));
-		list[i].nodeid = get32(address, 0);
-		list[i].pid = get32(address, 8);
-		list[i].reason = get32(address, 16);
-	}
+	qbring_addresses(c, 32, list, call->r[0]);
 	return 0;
 }
 

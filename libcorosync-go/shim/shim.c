@@ -214,6 +214,7 @@ cs_error_t shim_finalize(struct shim *o)
 	process_unlock(p);
 	if (already)
 		return CS_ERR_BAD_HANDLE;
+	/* Threads that wait for this connection wake up. */
 	if (o->generation != 0 && (p = current(o, &error)) != NULL) {
 		o->gone = o->record.kind != CORE_KIND_COROIPC && daemon_gone(o);
 		mask = core_enter();
