@@ -242,11 +242,15 @@ static cs_error_t connect_join(cpg_handle_t *h, int forever)
 	return rc;
 }
 
-/* send_one sends the next message; 1: sent, 0: not now, -1: connection gone. */
-static int send_one(cpg_handle_t h, unsigned char *buf, size_t min, size_t max, uint32_t flags)
+/*
+ * send_one sends the next message; 1: sent, 0: not now, -1: connection gone. One that was announced and refused goes out as
+ * it was announced, with the flags that are returned, whatever is wanted by then.
+ */
+static int send_one(cpg_handle_t h, unsigned char *buf, size_t min, size_t max, uint32_t *flags)
 {
 	static uint64_t announced;
 	static uint64_t announced_inc;
+	static uint32_t announced_flags;
 	static size_t size;
 	struct head hd;
 	struct iovec iov;
@@ -255,16 +259,18 @@ static int send_one(cpg_handle_t h, unsigned char *buf, size_t min, size_t max, 
 	if (announced != seq + 1 || announced_inc != incarnation) {
 		announced = seq + 1;
 		announced_inc = incarnation;
+		announced_flags = *flags;
 		size = min + (max > min ? next_random() % (max - min + 1) : 0);
 		if (size < sizeof(hd))
 			size = sizeof(hd);
 		stamp('S');
-		fprintf(out, " %" PRIu64 " %zu %u\n", seq + 1, size, flags);
+		fprintf(out, " %" PRIu64 " %zu %u\n", seq + 1, size, *flags);
 		fflush(out);
 	}
+	*flags = announced_flags;
 	memset(&hd, 0, sizeof(hd));
 	hd.magic = MAGIC;
-	hd.flags = flags;
+	hd.flags = announced_flags;
 	hd.incarnation = incarnation;
 	hd.seq = seq + 1;
 	hd.size = size;
@@ -324,7 +330,7 @@ static void session(cpg_handle_t h, unsigned char *buf, size_t min, size_t max,
 				timeout = (int)((next - now_us()) / 1000) + 1;
 				break;
 			}
-			r = send_one(h, buf, min, max, flags);
+			r = send_one(h, buf, min, max, &flags);
 			if (r < 0) {
 				stamp('E');
 				fprintf(out, " send\n");
