@@ -153,10 +153,17 @@ func (c *Client) Send(_ int, iov [][]byte) error {
 	binary.NativeEndian.PutUint32(c.maps[fileResponse][sizeAt(c.service):], 0)
 	c.asked = true
 	c.ctl.request.Post() // nobody sleeps on this one
+	if !c.shared {
+		c.ask()
+	}
+	return nil
+}
+
+// ask has the server look at the connection.
+func (c *Client) ask() {
 	if c.ctl.work.Post() {
 		shm.Wake(c.ctl.work)
 	}
-	return nil
 }
 
 // Receive appends the next answer to dst. It waits until the answer comes, ctx ends (its error is returned, and the
@@ -339,15 +346,12 @@ func (c *Client) awaitEvent(ctx context.Context, timeout time.Duration) error {
 // hint asks the server for the events that wait for room, if there are any and there is room. Without it they might wait
 // for ever.
 func (c *Client) hint() {
-	if c.ctl.load(ctlFlow) == 0 {
+	if c.shared || c.ctl.load(ctlFlow) == 0 {
 		return
 	}
-	if c.shared {
-		c.read = c.ctl.load(ctlRead)
-	}
 	size := len(c.maps[fileDispatch])
-	if write := c.ctl.load(ctlWrite); valid(write, size) && mostlyFree(c.read, write, size) && c.ctl.work.Post() {
-		shm.Wake(c.ctl.work)
+	if write := c.ctl.load(ctlWrite); valid(write, size) && mostlyFree(c.read, write, size) {
+		c.ask()
 	}
 }
 
@@ -409,7 +413,9 @@ func (c *Client) ReleaseEvent() {
 func (c *Client) Shutdown() {
 	c.down.Store(true)
 	c.interrupt.Store(true)
-	unix.Shutdown(c.fd, unix.SHUT_RDWR)
+	if !c.shared {
+		unix.Shutdown(c.fd, unix.SHUT_RDWR)
+	}
 	shm.Wake(c.ctl.response)
 }
 
@@ -421,9 +427,11 @@ func (c *Client) Close() error {
 	if !c.down.Load() {
 		c.Shutdown()
 	}
-	unix.Close(c.fd)
 	c.closeWake()
-	c.unmap()
+	if !c.shared {
+		unix.Close(c.fd)
+		c.unmap()
+	}
 	return nil
 }
 

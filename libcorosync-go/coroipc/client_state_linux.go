@@ -179,12 +179,17 @@ func Adopt(s State) (*Client, error) {
 	return c, nil
 }
 
-// Share makes the client as one who was adopted. It may have had no conversation yet.
+// Share makes the client as one who was adopted. It may have had no conversation yet. Those who share do what makes others run
+// or takes time themselves: after Send, and after events were taken while FlowControlled, they post Work; after Shutdown they hang up the
+// socket; and after Close they close it and unmap the buffers.
 func (c *Client) Share() { c.shared = true }
 
 // Sems are the semaphores that count answers and events, for a caller who waits for the first himself. Both are posted once
 // more at the end of the server.
 func (c *Client) Sems() (reply, event ring.Sem) { return c.ctl.response, c.ctl.dispatch }
+
+// Work is the semaphore on which the server waits.
+func (c *Client) Work() ring.Sem { return c.ctl.work }
 
 // Reply returns the answer without waiting, a view that is valid until the next Send. taken says that the caller has already
 // taken the count from the semaphore of answers. EAGAIN: none yet; ENOTCONN; EBADMSG.

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/corosync-go/corosync/libcorosync-go/shm"
 )
 
 // TestLastAnswer: a server that answers and ends at once has answered.
@@ -50,8 +52,15 @@ func TestAdopt(t *testing.T) {
 			for j := range body {
 				body[j] = byte(i)
 			}
+			before := c.Work().Value() // the server can only take from it
 			if err := c.Send(1, [][]byte{request(service, 1, body)}); err != nil {
 				t.Fatal(i, err)
+			}
+			if c.Work().Value() > before {
+				t.Fatal("one who shares has woken the server himself")
+			}
+			if c.Work().Post() {
+				shm.Wake(c.Work())
 			}
 			var got []byte
 			for err = unix.EAGAIN; err == unix.EAGAIN; {

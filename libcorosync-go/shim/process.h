@@ -35,13 +35,17 @@ int fd_above(int fd);
 
 /*
  * A call into the core is made between these: no signal handler of the program may run on the core's small stacks. It is
- * short, and over libqb's shared memory it wakes nobody, as another thread may get the signals meanwhile: see direct.h.
+ * short, and over shared memory it wakes nobody, as another thread may get the signals meanwhile: see direct.h.
  */
 typedef struct { uint64_t mask; } core_mask;
 core_mask core_enter(void);
 void core_leave(core_mask mask);
 
-/* coroipc_hint asks for events that wait in the daemon for room. Nothing in other protocols. */
+/*
+ * coroipc_ask has the daemon look at a connection whose request is written. It lets the daemon run, so the core does not.
+ * coroipc_hint asks for events that wait in the daemon for room. Neither does anything in other protocols.
+ */
+void coroipc_ask(const struct shim *o);
 void coroipc_hint(const struct shim *o);
 
 #endif

@@ -152,8 +152,8 @@ static void await_end(pid_t pid)
 		direct_pause(END_PAUSE_NS);
 }
 
-/* release_qb is the end of what the core has left of a connection over libqb's shared memory, since it takes its time. */
-static void release_qb(const struct core_record *r)
+/* release is the end of what the core has left of a connection over shared memory, since it takes its time. */
+static void release(const struct core_record *r)
 {
 	size_t i;
 
@@ -177,8 +177,8 @@ static void destroy(struct shim *o)
 		mask = core_enter();
 		p->core.close(&o->record);
 		core_leave(mask);
-		if (o->record.kind == CORE_KIND_QB_SHM)
-			release_qb(&o->record);
+		if (o->record.kind != CORE_KIND_QB_SOCKET)
+			release(&o->record);
 	}
 	free(o->chunk);
 	free(o->spare);
@@ -220,7 +220,7 @@ cs_error_t shim_finalize(struct shim *o)
 		mask = core_enter();
 		p->core.shutdown(&o->record);
 		core_leave(mask);
-		if (o->record.kind == CORE_KIND_QB_SHM) /* wakes the daemon: not with the core beneath */
+		if (o->record.kind != CORE_KIND_QB_SOCKET) /* wakes the daemon: not with the core beneath */
 			shutdown(o->record.live_fd, SHUT_RDWR);
 	}
 	shim_put(o); /* the handle's own */
@@ -408,6 +408,8 @@ static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
 		mask = core_enter();
 		rc = p->core.request(&o->record, call);
 		core_leave(mask);
+		if (rc == 0)
+			coroipc_ask(o);
 	}
 	if (rc == 0 && expect) {
 		while (rc == 0 && o->owed > 0) {
@@ -540,6 +542,7 @@ static int fill(struct process *p, struct shim *o, uint64_t most)
 			rc = p->core.events(&o->record, c->first, c->size, most, &batch);
 			core_leave(mask);
 			note_failure(o, rc);
+			coroipc_hint(o);
 		}
 		if (rc == 0 && batch.count > 0) {
 			c->used = batch.used;
