@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/corosync-go/corosync/tests/netns"
 )
@@ -147,7 +146,10 @@ func TestToolsOnDaemon(t *testing.T) {
 	}
 }
 
-// waitKnetLinks waits until all links are up, which cfgtool -s prints.
+// linkMTU finds what cfgtool -n says of the path MTU of links.
+var linkMTU = regexp.MustCompile(` mtu: (\d+)`)
+
+// waitKnetLinks waits until all links are up, which cfgtool -s prints, and their path MTU is found, which is some time after that.
 func waitKnetLinks(cs ...*netns.Cluster) {
 	for _, c := range cs {
 		c.Eventually(formTimeout, func() error {
@@ -155,10 +157,22 @@ func waitKnetLinks(cs ...*netns.Cluster) {
 			if err != nil || strings.Contains(out, "disconnected") {
 				return fmt.Errorf("links are not up: %v: %s", err, out)
 			}
+			if c.Opt.Transport != netns.Knet {
+				return nil
+			}
+			out, err = c.Node(1).Try("corosync-cfgtool", "-n")
+			links := linkMTU.FindAllStringSubmatch(out, -1)
+			if err != nil || len(links) < c.Opt.Nodes-1 {
+				return fmt.Errorf("%d links: %v: %s", len(links), err, out)
+			}
+			for _, l := range links {
+				if l[1] != "1446" { // of 1500; knet begins with 522
+					return fmt.Errorf("a path MTU is still to be found: %s", out)
+				}
+			}
 			return nil
 		})
 	}
-	time.Sleep(1500 * time.Millisecond) // path MTU discovery of knet ends some time after the links are up
 }
 
 // diff compares two texts as sets of lines in order: which lines are only in
