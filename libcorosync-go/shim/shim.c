@@ -39,12 +39,13 @@ static uint32_t table_size;
 
 /* --- handles --- */
 
+/* Called with the process lock: the system call, since in glibc's function a cancelled thread would end, with the lock. */
 static uint32_t fresh_check(void)
 {
 	static uint32_t state;
 	uint32_t check = 0;
 
-	if (getrandom(&check, sizeof(check), GRND_NONBLOCK) != sizeof(check))
+	if (syscall(SYS_getrandom, &check, sizeof(check), GRND_NONBLOCK) != (long)sizeof(check))
 		check = state * 2654435761u + (uint32_t)time(NULL);
 	state = check;
 	return check != 0 ? check : 1;
@@ -285,7 +286,7 @@ cs_error_t shim_open(enum shim_kind kind, struct shim **object)
 		error = shim_new(kind, &a.o);
 	if (error != CS_OK) {
 		if (greeted >= 0)
-			close(greeted);
+			syscall(SYS_close, greeted); /* nor is one cancelled here, and leaves it */
 		return error;
 	}
 	a.o->record.service = kind;
@@ -389,6 +390,7 @@ static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
 
 	if (p == NULL)
 		return error;
+	pthread_testcancel(); /* what follows does not end in the middle, and may never wait: as in C, a thread that only sends can be ended */
 	pthread_mutex_lock(&o->requests);
 	pthread_cleanup_push(unlock_mutex, &o->requests);
 	if (o->finalized == 1)
@@ -459,26 +461,35 @@ cs_error_t shim_request(uint64_t handle, enum shim_kind kind, struct core_call *
 
 /* --- events --- */
 
+/* receive takes up to n bytes that came with events. It does not wait, and no thread is cancelled in it. */
+static ssize_t receive(const struct shim *o, void *bytes, size_t n)
+{
+	return syscall(SYS_recvfrom, o->record.byte_fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, NULL);
+}
+
 /*
  * settle receives the bytes of events that were taken, all but `keep`: the descriptor is readable exactly as long as
- * events wait, those in the chunk included.
+ * events wait, those in the chunk included. A thread that is cancelled must not end in it: it has an event in its hands, and
+ * glibc may lose what a system call has done.
  */
 static void settle(struct shim *o, unsigned int keep)
 {
 	char bytes[256];
 	struct pollfd fd = { o->record.byte_fd, POLLIN, 0 };
+	struct timespec limit = { BYTE_MS / 1000, BYTE_MS % 1000 * 1000000L };
 	int patient = 1;
 
 	if (o->record.byte_fd < 0)
 		o->debt = 0;
 	while (o->debt > keep) {
 		size_t want = o->debt - keep < sizeof(bytes) ? o->debt - keep : sizeof(bytes);
-		ssize_t n = recv(o->record.byte_fd, bytes, want, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = receive(o, bytes, want);
 
 		if (n > 0) {
 			o->debt -= (unsigned int)n;
 		} else if (n < 0 && errno == EAGAIN && patient) {
-			patient = poll(&fd, 1, BYTE_MS) > 0; /* on its way: the daemon sends it after the event */
+			/* On its way: the daemon sends it after the event. */
+			patient = syscall(SYS_ppoll, &fd, 1L, &limit, NULL, 8L) > 0;
 		} else if (n == 0 || errno != EINTR) {
 			return;
 		}
@@ -615,16 +626,17 @@ static int idle(struct process *p, struct shim *o, uint64_t most, struct shim_ch
 	if ((ready & GONE) != 0)
 		return ENOTCONN;
 	if (o->record.byte_fd >= 0 && o->debt == 0)
-		recv(o->record.byte_fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		receive(o, &byte, 1);
 	return EAGAIN;
 }
 
-/* take takes the next event, and waits for it if it may. */
+/* take takes the next event, and waits for it if it may. Threads are cancelled before they have one. */
 static int take(struct process *p, struct shim *o, int wait, uint64_t most, struct shim_chunk **chunk, struct core_event **event)
 {
 	int rc, ready = 0;
 
 	for (;;) {
+		pthread_testcancel();
 		pthread_mutex_lock(&o->events);
 		pthread_cleanup_push(unlock_mutex, &o->events);
 		rc = o->finalized ? EBADF : next(p, o, most, chunk, event);

@@ -142,6 +142,7 @@ var hazards = []hazard{
 	{mode: "resources setuid", plain: passes, build: linked},      // glibc changes the threads of a runtime too
 	{mode: "resources no-new-code", plain: passes, build: linked}, // the runtime makes no code
 	{mode: "hazards cancel", plain: `hangs`, build: called},
+	{mode: "interrupted cancel", plain: "", build: called},      // as the one before
 	{mode: "hazards small-stack", plain: passes, build: linked}, // that is a hazard of C: 1 MiB on the stack in 3.1
 	{mode: "hazards threads", plain: `[3-9] threads of the library`, build: linked},
 	{mode: "hazards crowd", plain: `hangs`, build: linked},
@@ -190,7 +191,7 @@ type compiled map[string]string
 func hazardPrograms(t *testing.T, dir string) compiled {
 	t.Helper()
 	c := compiled{}
-	for _, name := range []string{"hazards", "resources", "masks", "fork"} {
+	for _, name := range []string{"hazards", "resources", "masks", "fork", "interrupted"} {
 		c[name] = compile(t, dir, name)
 	}
 	return c
