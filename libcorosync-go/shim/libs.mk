@@ -25,7 +25,9 @@ LIBSRC_corosync_common := common.c shim.c requests.c events.c qbring.c loader.c 
 SONAME              = lib$(1).so.$(firstword $(subst ., ,$(LIBVER_$(1))))
 LIBSRC              = $(addprefix $(SHIMDIR)/,$(or $(LIBSRC_$(1)),$(1).c))
 
-SHIMFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -Wall -Wextra -Wno-clobbered -Werror=implicit-function-declaration $(SHIMINCLUDE)
+# Exceptions: what a cancelled thread cleans up is then found by its return addresses. Without them it is a list of places on the
+# stack, which a callback that is left by longjmp, or by an exception, leaves in the thread for its end to fall over.
+SHIMFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -fexceptions -Wall -Wextra -Wno-clobbered -Werror=implicit-function-declaration $(SHIMINCLUDE)
 SHIMLINK  = -shared -Wl,-z,relro,-z,now,-z,defs -Wl,--hash-style=gnu -Wl,--as-needed
 
 # The runtime as a guest: see libcorosync-go/core/overlay.

@@ -142,7 +142,8 @@ var hazards = []hazard{
 	{mode: "resources setuid", plain: passes, build: linked},      // glibc changes the threads of a runtime too
 	{mode: "resources no-new-code", plain: passes, build: linked}, // the runtime makes no code
 	{mode: "hazards cancel", plain: `hangs`, build: called},
-	{mode: "interrupted cancel", plain: "", build: called},      // as the one before
+	{mode: "interrupted cancel", plain: "", build: called}, // as the one before
+	{mode: "interrupted jump", plain: "", build: called},
 	{mode: "hazards small-stack", plain: passes, build: linked}, // that is a hazard of C: 1 MiB on the stack in 3.1
 	{mode: "hazards threads", plain: `[3-9] threads of the library`, build: linked},
 	{mode: "hazards crowd", plain: `hangs`, build: linked},

@@ -1,4 +1,4 @@
-/* Threads that are cancelled where they do not wait. */
+/* Threads that are cancelled where they do not wait, and that end after they have left a callback by longjmp. */
 #include "member.h"
 
 static cmap_handle_t cmap;
@@ -108,8 +108,52 @@ static void mode_cancel(void)
 	turn();
 }
 
+static jmp_buf away;
+
+static void jumps(cpg_handle_t h, const struct cpg_name *g, uint32_t node, uint32_t pid, void *m, size_t n)
+{
+	(void)h; (void)g; (void)node; (void)pid; (void)m; (void)n;
+	longjmp(away, 1);
+}
+
+/* deep uses the stack where the library did. */
+static __attribute__((noinline)) void deep(void)
+{
+	volatile char much[20000];
+
+	memset((void *)much, 0x5a, sizeof(much));
+}
+
+static void *leaves(void *exits)
+{
+	if (setjmp(away) == 0)
+		cpg_dispatch(cpg, CS_DISPATCH_ONE);
+	deep();
+	if (exits == NULL)
+		pthread_exit(&away);
+	pthread_cancel(pthread_self());
+	pthread_testcancel();
+	return NULL;
+}
+
+/* A thread that has jumped out of a callback ends like any other: nothing in it leads to where the library was. */
+static void mode_jump(void)
+{
+	pthread_t thread;
+	void *result;
+	long i;
+
+	join(jumps);
+	for (i = 0; i < 10; i++) {
+		say("x");
+		CHECK(pthread_create(&thread, NULL, leaves, (void *)(i % 2)) == 0);
+		CHECK(pthread_join(thread, &result) == 0 && result == (i % 2 == 0 ? (void *)&away : PTHREAD_CANCELED));
+	}
+}
+
 static const struct mode modes[] = {
 	{ "cancel", mode_cancel, NULL, 0 },
+	{ "jump", mode_jump, NULL, 0 },
 };
 
 int main(int argc, char **argv) { return play(modes, sizeof(modes) / sizeof(modes[0]), argc, argv); }
