@@ -190,10 +190,10 @@ static cs_error_t load(struct process *p)
 		return CS_ERR_NO_MEMORY;
 	if (core_path(path, sizeof(path)) != 0)
 		return CS_ERR_LIBRARY;
-	library = generations == 0 ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : copy_open(path);
+	/* Counted before: a child that is forked meanwhile finds half of it, of which nothing will come. */
+	library = generations++ == 0 ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : copy_open(path);
 	if (library == NULL)
 		return CS_ERR_LIBRARY;
-	generations++;
 	abi = (int (*)(void))dlsym(library, "csgo_abi");
 	if (abi == NULL || abi() != CORE_ABI) /* this also waits until the runtime is up */
 		return CS_ERR_VERSION;

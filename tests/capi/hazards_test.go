@@ -103,12 +103,12 @@ func well(t *testing.T, dir string, argv ...string) {
 }
 
 // TestFork is the gate: initialize, fork, use in child, grandchild and parent, for every library; with the first call after the
-// fork, and with threads in the library at the moment of the fork.
+// fork, and with threads in the library, or one that loads it, at the moment of the fork.
 func TestFork(t *testing.T) {
 	dir := needLibraries(t)
 	inProcessNode(t)
 	prog := compile(t, dir, "fork")
-	for _, when := range []string{"after", "before", "amid"} {
+	for _, when := range []string{"after", "before", "amid", "loading"} {
 		for _, lib := range []string{"cpg", "cmap", "quorum", "votequorum", "cfg"} {
 			for _, p := range protocols {
 				t.Run(lib+" "+when+" over "+p, func(t *testing.T) {

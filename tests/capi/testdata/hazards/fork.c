@@ -1,7 +1,7 @@
 /*
  * The fork gate: for each library initialize, fork, use the handle in the child, in a grandchild and in the parent, and
  * fresh handles in each; and the same where nothing was called before the fork, and where other threads are in
- * the library at that moment. argv[1] is the library.
+ * the library at that moment, or load it. argv[1] is the library.
  */
 #include "common.h"
 
@@ -261,6 +261,41 @@ static void amid(size_t i)
 	libraries[i].close();
 }
 
+static void *opens(void *argument)
+{
+	rounds = 1;
+	libraries[*(size_t *)argument].open();
+	return NULL;
+}
+
+/* A program that forks while another of its threads makes the first call: what is loaded by then is of no use to the child. */
+static void loading(size_t i)
+{
+	struct timespec pause = { 0, 50000 };
+	pthread_t thread;
+	pid_t pid[10];
+	int n;
+
+	CHECK(pthread_create(&thread, NULL, opens, &i) == 0);
+	while (!rounds)
+		;
+	for (n = 0; n < 10; n++) {
+		pid[n] = fork();
+		CHECK(pid[n] >= 0);
+		if (pid[n] == 0) {
+			alarm(20);
+			fresh(i);
+			_exit(0);
+		}
+		nanosleep(&pause, NULL);
+	}
+	for (n = 0; n < 10; n++)
+		child_ok(pid[n]);
+	pthread_join(thread, NULL);
+	libraries[i].use();
+	libraries[i].close();
+}
+
 /* argv[2]: when it forks. */
 int main(int argc, char **argv)
 {
@@ -278,6 +313,18 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[2], "amid") == 0) {
 		amid(i);
+		return 0;
+	}
+	if (strcmp(argv[2], "loading") == 0) {
+		for (round = 0; round < 10; round++) {
+			pid = fork();
+			CHECK(pid >= 0);
+			if (pid == 0) {
+				loading(i);
+				_exit(0);
+			}
+			child_ok(pid);
+		}
 		return 0;
 	}
 	CHECK(strcmp(argv[2], "after") == 0);
