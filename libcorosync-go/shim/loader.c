@@ -16,6 +16,7 @@
 #include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "process.h"
@@ -203,11 +204,38 @@ static cs_error_t load(struct process *p)
 	return CS_OK;
 }
 
-static void *load_in_thread(void *argument)
+/* Who loads. */
+enum { NOBODY, HELPER, CALLER };
+
+#define HELPER_S 1 /* how long a helper gets to begin */
+
+/* help loads in a thread of its own, if the dynamic linker can be had, whose lock dladdr takes and gives back. */
+static void *help(void *argument)
 {
 	struct process *p = argument;
+	int nobody = NOBODY;
+	Dl_info info;
 
+	dladdr((void *)core_path, &info);
+	if (!__atomic_compare_exchange_n(&p->loader, &nobody, HELPER, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return NULL;
+	syscall(SYS_futex, &p->loader, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	return (void *)(uintptr_t)load(p);
+}
+
+/* helped waits until the helper has begun. 0: it may not any more. */
+static int helped(struct process *p)
+{
+	struct timespec until;
+	int nobody = NOBODY;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += HELPER_S;
+	while (__atomic_load_n(&p->loader, __ATOMIC_ACQUIRE) == NOBODY)
+		if (syscall(SYS_futex, &p->loader, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, NOBODY, &until, NULL, FUTEX_BITSET_MATCH_ANY) != 0 &&
+		    errno == ETIMEDOUT)
+			break;
+	return !__atomic_compare_exchange_n(&p->loader, &nobody, CALLER, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -219,6 +247,8 @@ static void *load_in_thread(void *argument)
  *
  * and in a real-time program, whose scheduling they are not to inherit. One that may not become real-time again must not
  * step down meanwhile.
+ *
+ * But not where this one is in the dynamic linker itself, in a constructor of a library: then no other can load.
  */
 static cs_error_t load_quietly(struct process *p)
 {
@@ -228,11 +258,13 @@ static cs_error_t load_quietly(struct process *p)
 	pthread_attr_t attr;
 	pthread_t thread;
 	sigset_t all, old;
+	cs_error_t error;
 	void *result;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (real_time || !__libc_single_threaded) {
+	if (p->loader != CALLER && (real_time || !__libc_single_threaded)) {
+		p->loader = NOBODY;
 		pthread_attr_init(&attr);
 		if (real_time) {
 			pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
@@ -240,15 +272,21 @@ static cs_error_t load_quietly(struct process *p)
 			pthread_attr_setschedparam(&attr, &none);
 		}
 		pthread_attr_setstacksize(&attr, LOADER_STACK);
-		rc = pthread_create(&thread, &attr, load_in_thread, p);
+		rc = pthread_create(&thread, &attr, help, p);
 		pthread_attr_destroy(&attr);
 	}
-	if (rc != 0)
-		result = load_in_thread(p);
+	if (rc == 0) {
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+		if (helped(p)) {
+			pthread_join(thread, &result);
+			return (cs_error_t)(uintptr_t)result;
+		}
+		pthread_detach(thread);
+		pthread_sigmask(SIG_SETMASK, &all, NULL);
+	}
+	error = load(p);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc == 0)
-		pthread_join(thread, &result);
-	return (cs_error_t)(uintptr_t)result;
+	return error;
 }
 
 struct process *core_get(cs_error_t *error)

@@ -11,6 +11,7 @@
 struct process {
 	int lock;            /* futex: 0 free, 1 held, 2 held and wanted */
 	int loading;         /* the same, for the loader */
+	int loader;          /* who that is, see loader.c */
 	uint32_t generation; /* 0: no core yet */
 	struct core_functions core;
 };

@@ -205,6 +205,21 @@ func (c compiled) argv(line string) []string {
 	return argv
 }
 
+// TestConstructor: a library that a program with threads loads makes the first call in its constructor.
+func TestConstructor(t *testing.T) {
+	dir := needLibraries(t)
+	inProcessNode(t)
+	prog := compile(t, dir, "interrupted")
+	plug := filepath.Join(t.TempDir(), "plug.so")
+	cmd := exec.Command("gcc", "-O1", "-g", "-Wall", "-I../../include", "-shared", "-fPIC", "-o", plug, "testdata/hazards/plug.c", "-L"+dir, "-lcmap", "-lcorosync_common")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	for _, p := range protocols {
+		well(t, dir, over(p, prog, "plug", plug)...)
+	}
+}
+
 // TestSharedHandle: several threads use one handle, of each library.
 func TestSharedHandle(t *testing.T) {
 	dir := needLibraries(t)

@@ -1,6 +1,8 @@
 /* Threads that are cancelled where they do not wait, and that end after they have left a callback by longjmp. */
 #include "member.h"
 
+#include <dlfcn.h>
+
 static cmap_handle_t cmap;
 
 static void on_key(cmap_handle_t h, cmap_track_handle_t t, int32_t event, const char *key, struct cmap_notify_value n,
@@ -151,9 +153,28 @@ static void mode_jump(void)
 	}
 }
 
+static void *waits(void *arg)
+{
+	pause();
+	return arg;
+}
+
+/* A library is loaded that makes the first call in its constructor; in a program with threads another thread is to load the core. */
+static void mode_plug(char **argv)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, waits, NULL) == 0);
+	if (dlopen(argv[2], RTLD_NOW) == NULL)
+		DIE("%s", dlerror());
+	join(on_message);
+	turn();
+}
+
 static const struct mode modes[] = {
 	{ "cancel", mode_cancel, NULL, 0 },
 	{ "jump", mode_jump, NULL, 0 },
+	{ "plug", NULL, mode_plug, 1 },
 };
 
 int main(int argc, char **argv) { return play(modes, sizeof(modes) / sizeof(modes[0]), argc, argv); }
