@@ -8,7 +8,7 @@
 #include "shim.h"
 
 #define LINKS_MAX 16
-#define RING_TEXT (LINKS_MAX * (128 + 512))
+#define RING_TEXT (LINKS_MAX * (128 + 1 + 512 + 1)) /* each field full, and a NUL behind */
 #define ADDRESS_BYTES 16
 
 static corosync_cfg_callbacks_t *callbacks_of(struct shim *o) { return (corosync_cfg_callbacks_t *)&o->extra; }

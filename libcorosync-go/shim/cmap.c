@@ -246,14 +246,15 @@ EXPORT cs_error_t cmap_set_string(cmap_handle_t handle, const char *key_name, co
 EXPORT cs_error_t cmap_get_string(cmap_handle_t handle, const char *key_name, char **text)
 {
 	cmap_value_types_t type;
-	size_t length;
+	size_t length, room;
 	cs_error_t error = cmap_get(handle, key_name, NULL, &length, &type);
 
 	if (error != CS_OK)
 		return error;
 	if (type != CMAP_VALUETYPE_STRING)
 		return CS_ERR_INVALID_PARAM;
-	*text = malloc(length != 0 ? length : 1);
+	room = length;
+	*text = room < SIZE_MAX ? calloc(1, room + 1) : NULL; /* the value ends with a NUL, and if it does not, the text does */
 	if (*text == NULL)
 		return CS_ERR_NO_MEMORY;
 	error = cmap_get(handle, key_name, *text, &length, &type);

@@ -350,8 +350,8 @@ static int await_reply(struct process *p, struct shim *o, struct core_call *call
 				}
 				if (sem_timedwait(o->record.reply_sem, &until) == 0)
 					taken = 1;
-				else if (errno != EINTR)
-					gone = daemon_gone(o);
+				else
+					gone = daemon_gone(o); /* after a signal too: with a timer, no wait may ever last a slice */
 			}
 		} else {
 			fds[0].fd = o->record.reply_fd;
@@ -625,8 +625,8 @@ static int idle(struct process *p, struct shim *o, uint64_t most, struct shim_ch
 		return rc;
 	if ((ready & GONE) != 0)
 		return ENOTCONN;
-	if (o->record.byte_fd >= 0 && o->debt == 0)
-		receive(o, &byte, 1);
+	if (o->record.byte_fd >= 0 && o->debt == 0 && receive(o, &byte, 1) == 0)
+		return ENOTCONN; /* the end, by a daemon that has closed one direction only */
 	return EAGAIN;
 }
 

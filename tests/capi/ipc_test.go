@@ -4,11 +4,9 @@ package capi
 
 import (
 	"encoding/binary"
-	"errors"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -101,22 +99,7 @@ func TestFallback(t *testing.T) {
 
 // serveOne serves one connection to its end: it knows the number of its node, and agrees to everything else.
 func serveOne(l *coroipc.Listener) error {
-	ready := func(fd int) error {
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		for {
-			n, err := unix.Poll(p, int(hostTimeout/time.Millisecond))
-			switch {
-			case err == unix.EINTR:
-			case err != nil:
-				return err
-			case n == 0:
-				return errors.New("nobody comes")
-			default:
-				return nil
-			}
-		}
-	}
-	if err := ready(l.Fd()); err != nil {
+	if err := readable(l.Fd()); err != nil {
 		return err
 	}
 	p, err := l.Accept()
@@ -127,7 +110,7 @@ func serveOne(l *coroipc.Listener) error {
 		if err != nil {
 			return err
 		}
-		if err := ready(p.Fd()); err != nil {
+		if err := readable(p.Fd()); err != nil {
 			return err
 		}
 	}
@@ -145,7 +128,7 @@ func serveOne(l *coroipc.Listener) error {
 		return true
 	})
 	gone := make(chan error, 1)
-	go func() { gone <- ready(c.Fd()) }()
+	go func() { gone <- readable(c.Fd()) }()
 	for {
 		select {
 		case err := <-gone:

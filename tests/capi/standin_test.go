@@ -1,0 +1,149 @@
+//go:build linux
+
+package capi
+
+import (
+	"bytes"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/corosync-go/corosync/libcorosync-go/cserr"
+	"github.com/corosync-go/corosync/libcorosync-go/ipcmsg"
+	"github.com/corosync-go/corosync/libcorosync-go/qbipc"
+	"github.com/corosync-go/corosync/tests/netns"
+)
+
+// standIn is a daemon of libqb's protocol that does what no daemon should, to the first request of its only client. It
+// hangs up if it says so.
+type standIn struct {
+	service string
+	play    func(c *qbipc.ServerConn) (hangUp bool)
+}
+
+// ringsWithoutEnd is an answer whose texts have no NUL.
+func ringsWithoutEnd(c *qbipc.ServerConn) bool {
+	b := ipcmsg.CfgRingStatusResponse{Error: cserr.OK, Interfaces: make([]ipcmsg.CfgInterface, ipcmsg.CfgInterfacesMax)}.Append(nil)
+	copy(b[32:], bytes.Repeat([]byte("n"), 16*128))
+	copy(b[32+16*128:], bytes.Repeat([]byte("s"), 16*512))
+	_ = c.Respond(b)
+	return false
+}
+
+// stringWithoutEnd is a value of 3000 bytes, however often it is asked for.
+func stringWithoutEnd(c *qbipc.ServerConn) bool {
+	_ = c.Respond(ipcmsg.CmapGetResponse{Error: cserr.OK, ValueLen: 3000, Type: 11, Value: bytes.Repeat([]byte("x"), 3000)}.Append(nil, 3000))
+	return false
+}
+
+func halfClosed(c *qbipc.ServerConn) bool {
+	_ = c.Respond(ipcmsg.CPGLocalGetResponse{Error: cserr.OK, NodeID: 1}.Append(nil))
+	_ = unix.Shutdown(c.Fd(), unix.SHUT_WR)
+	return false
+}
+
+// aMomentLater hangs up when the client waits for its answer.
+func aMomentLater(*qbipc.ServerConn) bool {
+	time.Sleep(300 * time.Millisecond)
+	return true
+}
+
+// TestStandIn: what a daemon may do to a program at worst is an error.
+func TestStandIn(t *testing.T) {
+	dir := needLibraries(t)
+	prog := compile(t, dir, "standin")
+	netns.Need(t, "true") // skips where there are no namespaces
+	t.Setenv("MALLOC_PERTURB_", "165")
+	for mode, s := range map[string]standIn{
+		"ticking":     {ipcmsg.IPCNameCmap, aMomentLater},
+		"rings":       {ipcmsg.IPCNameCfg, ringsWithoutEnd},
+		"string":      {ipcmsg.IPCNameCmap, stringWithoutEnd},
+		"half-closed": {ipcmsg.IPCNameCpg, halfClosed},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			done := make(chan struct{})
+			go func() { // its thread, and the network with it, ends with it
+				defer close(done)
+				runtime.LockOSThread()
+				if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+					t.Errorf("unshare: %v", err)
+					return
+				}
+				l, err := qbipc.Listen(s.service)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer l.Close()
+				served := make(chan error, 1)
+				go func() { served <- s.serve(l) }()
+				well(t, dir, over("qb", "timeout", "20", prog, mode)...)
+				if err := <-served; err != nil {
+					t.Error(err)
+				}
+			}()
+			<-done
+		})
+	}
+}
+
+// serve serves one client until it has gone.
+func (s standIn) serve(l *qbipc.Listener) error {
+	if err := readable(l.Fd()); err != nil {
+		return err
+	}
+	p, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	for ok := false; !ok; ok, err = p.Read() {
+		if err != nil {
+			return err
+		}
+		if err := readable(p.Fd()); err != nil {
+			return err
+		}
+	}
+	c, err := p.Accept()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for !c.HungUp() {
+		if err := readable(c.Fd()); err != nil {
+			return err
+		}
+		hangUp := false
+		_, err := c.ReadRequests(1, func([]byte) qbipc.Verdict {
+			hangUp = s.play(c)
+			return qbipc.Next
+		})
+		if hangUp || errors.Is(err, unix.ENOTCONN) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readable waits until a descriptor is.
+func readable(fd int) error {
+	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(p, int(hostTimeout/time.Millisecond))
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return err
+		case n == 0:
+			return errors.New("nobody comes")
+		default:
+			return nil
+		}
+	}
+}
