@@ -171,7 +171,7 @@ func describeQB(r *C.struct_core_record, q *qbipc.Client) {
 	putMaps(r, s.Maps[:])
 	path := unsafe.Slice((*byte)(unsafe.Pointer(&r.path)), len(r.path))
 	clear(path)
-	copy(path[:len(path)-1], s.ControlPath)
+	copy(path[:len(path)-1], s.Path)
 	for i, n := range s.Words {
 		r.words[i] = C.uint64_t(n)
 	}
@@ -220,6 +220,6 @@ func adopt(r *C.struct_core_record) (transport, error) {
 		Event:      int(r.fds[2]),
 	}
 	takeMaps(r, s.Maps[:])
-	s.ControlPath = cstring(unsafe.Slice((*byte)(unsafe.Pointer(&r.path)), len(r.path)))
+	s.Path = cstring(unsafe.Slice((*byte)(unsafe.Pointer(&r.path)), len(r.path)))
 	return qbipc.Adopt(s)
 }

@@ -169,7 +169,7 @@ func (d *clientDgram) close(remove bool) {
 		}
 	}
 	if remove {
-		unix.Unlink(d.ctlPath)
+		shm.RemoveFiles(d.ctlPath)
 	}
 	shm.Unmap(d.ctl)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -190,7 +189,7 @@ func (c *Client) openRing(i int, base string, role ring.Role) (*ring.Ring, error
 	}
 	c.maps[2*i], c.paths[2*i] = hdr, hdrPath
 	dataPath, ok := ring.DataPath(hdr)
-	if !ok || filepath.Dir(dataPath) != filepath.Dir(hdrPath) {
+	if !ok || dataPath != base+"-data" { // it is removed by this name if the server dies
 		return nil, os.NewSyscallError("open", unix.EINVAL)
 	}
 	data, err := shm.Open(dataPath, 0)
@@ -509,9 +508,6 @@ func (c *Client) Close() error {
 	orphaned := c.lost.Load() && (c.server.PID == 0 || c.serverGone())
 	if c.dg != nil {
 		c.dg.close(true)
-		if orphaned {
-			unix.Rmdir(filepath.Dir(c.dg.ctlPath))
-		}
 		return nil
 	}
 	for _, r := range []*ring.Ring{c.request, c.reply, c.event} {
@@ -522,10 +518,7 @@ func (c *Client) Close() error {
 		}
 	}
 	if orphaned {
-		for _, p := range c.paths {
-			unix.Unlink(p)
-		}
-		unix.Rmdir(filepath.Dir(c.paths[0])) // fails for /dev/shm itself
+		shm.RemoveFiles(c.paths[:]...)
 	}
 	if !c.heldElsewhere() {
 		c.unmap()

@@ -3,24 +3,26 @@ package qbipc
 import (
 	"context"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/corosync-go/corosync/libcorosync-go/ring"
+	"github.com/corosync-go/corosync/libcorosync-go/shm"
 )
 
 // State is all that a connection consists of outside this process's Go memory: what a forked child shares with its
 // parent. The cursors are in the mappings, and what Start has made is moved by no garbage collector.
 type State struct {
-	Dgram       bool
-	MaxMessage  int
-	Server      Credentials
-	Setup       int       // the setup socket
-	Request     int       // socket transport: where requests go out and replies come in, otherwise -1
-	Event       int       // socket transport: where events come in, otherwise -1
-	Words       [3]uint32 // sizes of the request, reply and event ring, as they were found good; 0 in the socket transport
-	Maps        [6][]byte // header and data of the request, reply and event ring; the control file in the socket transport
-	ControlPath string    // socket transport: the file of Maps[0]
+	Dgram      bool
+	MaxMessage int
+	Server     Credentials
+	Setup      int       // the setup socket
+	Request    int       // socket transport: where requests go out and replies come in, otherwise -1
+	Event      int       // socket transport: where events come in, otherwise -1
+	Words      [3]uint32 // sizes of the request, reply and event ring, as they were found good; 0 in the socket transport
+	Maps       [6][]byte // header and data of the request, reply and event ring; the control file in the socket transport
+	Path       string    // of the file of Maps[0]
 }
 
 // Start begins what Dial does, for a caller who must not wait in Go: Step ends it. The socket is Setup's.
@@ -89,9 +91,9 @@ func (c *Client) Setup() int { return c.fd }
 
 // State describes the connection for Adopt.
 func (c *Client) State() State {
-	s := State{MaxMessage: c.max, Server: c.server, Setup: c.fd, Request: -1, Event: -1, Maps: c.maps}
+	s := State{MaxMessage: c.max, Server: c.server, Setup: c.fd, Request: -1, Event: -1, Maps: c.maps, Path: c.paths[0]}
 	if d := c.dg; d != nil {
-		s.Dgram, s.Request, s.Event, s.ControlPath = true, d.request, d.event, d.ctlPath
+		s.Dgram, s.Request, s.Event, s.Path = true, d.request, d.event, d.ctlPath
 		s.Maps[0] = d.ctl
 		return s
 	}
@@ -106,7 +108,7 @@ func (c *Client) State() State {
 func Adopt(s State) (*Client, error) {
 	c := &Client{fd: s.Setup, max: s.MaxMessage, server: s.Server, shared: true}
 	if s.Dgram {
-		c.dg = &clientDgram{request: s.Request, event: s.Event, ctl: control(s.Maps[0]), ctlPath: s.ControlPath}
+		c.dg = &clientDgram{request: s.Request, event: s.Event, ctl: control(s.Maps[0]), ctlPath: s.Path}
 		return c, nil
 	}
 	c.maps = s.Maps
@@ -122,6 +124,11 @@ func Adopt(s State) (*Client, error) {
 		*f.r = r
 		c.paths[2*i], _ = ring.HeaderPath(hdr)
 		c.paths[2*i+1], _ = ring.DataPath(hdr)
+	}
+	// What stands in the memory by now may name anything: it is good only beside the file that was opened.
+	c.paths[0] = s.Path
+	if filepath.Dir(s.Path) == shm.Root { // of a server before libqb 1.0.4: others have files there
+		clear(c.paths[1:])
 	}
 	return c, nil
 }

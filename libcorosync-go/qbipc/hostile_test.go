@@ -267,3 +267,91 @@ func TestForeignDatagram(t *testing.T) {
 		}
 	})
 }
+
+// TestRemovesNothingElse: a client removes the files of a server that has died. Where that was somebody else's, who has put a link
+// in the place of the directory or other names into the memory, nothing but those files goes.
+func TestRemovesNothingElse(t *testing.T) {
+	for name, s := range map[string]struct {
+		sockets bool
+		betray  func(t *testing.T, c *Client, dir, victims string) *Client // the one that is closed
+	}{
+		"link":                        {false, link},
+		"link, socket transport":      {true, link},
+		"link above":                  {false, linkAbove},
+		"names in memory, then adopt": {false, otherNames},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := startHost(t, echo)
+			if s.sockets {
+				h.do(h.l.UseSockets)
+			}
+			c := dial(t, h)
+			paths := c.paths[:]
+			if c.dg != nil {
+				paths = []string{c.dg.ctlPath}
+			}
+			dir, victims := filepath.Dir(paths[0]), t.TempDir()
+			for _, p := range paths {
+				if err := os.WriteFile(filepath.Join(victims, filepath.Base(p)), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c = s.betray(t, c, dir, victims)
+			c.lost.Store(true)
+			c.server.PID = 0 // of whom nobody can say that he lives
+			c.Close()
+			left, err := os.ReadDir(victims)
+			if err != nil || len(left) != len(paths) {
+				t.Errorf("%d of %d files left, %v", len(left), len(paths), err)
+			}
+		})
+	}
+}
+
+// link moves the directory away and leads to the victims instead.
+func link(t *testing.T, c *Client, dir, victims string) *Client {
+	if err := os.Rename(dir, dir+"-moved"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir + "-moved"); os.Remove(dir) })
+	if err := os.Symlink(victims, dir); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// linkAbove is link for a server whose directory was in another, where nothing keeps root from following links of others.
+func linkAbove(t *testing.T, c *Client, dir, victims string) *Client {
+	above := dir + "-above"
+	if err := os.Mkdir(above, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(above) })
+	if err := os.Symlink(victims, filepath.Join(above, "sub")); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range c.paths {
+		c.paths[i] = filepath.Join(above, "sub", filepath.Base(p))
+	}
+	return c
+}
+
+// otherNames writes the victims' names where a child finds those of the files.
+func otherNames(t *testing.T, c *Client, dir, victims string) *Client {
+	s := c.State()
+	for i, p := range c.paths {
+		off := 12 // hdr_path
+		if i%2 == 1 {
+			off = 4108 // data_path
+		}
+		field := c.maps[i/2*2][off : off+4096]
+		clear(field)
+		copy(field, filepath.Join(victims, filepath.Base(p)))
+	}
+	t.Cleanup(c.unmap)
+	c, err := Adopt(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}

@@ -179,6 +179,43 @@ func mapFd(fd, size int) ([]byte, error) {
 	return unsafe.Slice((*byte)(p), size), nil
 }
 
+// RemoveFiles removes files that Open has mapped, as far as they are in the directory of the first, and that directory if it is
+// empty then. The names are those that somebody said who may not be who the caller thinks, and who may have put something else
+// in their place since: so no link leads elsewhere.
+func RemoveFiles(paths ...string) {
+	dir, _ := filepath.Split(paths[0])
+	below, ok := strings.CutPrefix(dir, Root+"/")
+	if !ok {
+		return
+	}
+	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Open(Root, flags, 0)
+	if err != nil {
+		return
+	}
+	parent, last := -1, ""
+	defer func() { unix.Close(parent); unix.Close(fd) }()
+	for _, step := range strings.FieldsFunc(below, func(r rune) bool { return r == '/' }) {
+		if step == "." || step == ".." {
+			return
+		}
+		at, err := unix.Openat(fd, step, flags, 0)
+		if err != nil {
+			return
+		}
+		unix.Close(parent)
+		parent, fd, last = fd, at, step
+	}
+	for _, p := range paths {
+		if name, ok := strings.CutPrefix(p, dir); ok && !strings.Contains(name, "/") {
+			unix.Unlinkat(fd, name, 0)
+		}
+	}
+	if last != "" {
+		unix.Unlinkat(parent, last, unix.AT_REMOVEDIR)
+	}
+}
+
 // Unmap ends a mapping. nil is fine.
 func Unmap(mem []byte) {
 	if len(mem) > 0 {
