@@ -51,6 +51,17 @@ static uint32_t fresh_check(void)
 	return check != 0 ? check : 1;
 }
 
+static void init_locks(struct shim *o)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK); /* see lock_requests */
+	pthread_mutex_init(&o->requests, &attr);
+	pthread_mutexattr_destroy(&attr);
+	pthread_mutex_init(&o->events, NULL);
+}
+
 cs_error_t shim_new(enum shim_kind kind, struct shim **object)
 {
 	struct process *p = process_get();
@@ -62,8 +73,7 @@ cs_error_t shim_new(enum shim_kind kind, struct shim **object)
 	o->kind = kind;
 	o->refs = 2; /* the handle's, and the caller's */
 	o->record.fd = o->record.live_fd = o->record.byte_fd = o->record.reply_fd = -1;
-	pthread_mutex_init(&o->requests, NULL);
-	pthread_mutex_init(&o->events, NULL);
+	init_locks(o);
 
 	process_lock(p);
 	for (i = 0; i < table_size && table[i] != NULL; i++)
@@ -119,8 +129,7 @@ static struct process *current(struct shim *o, cs_error_t *error)
 	/* Forked. Threads that held these locks are not here. */
 	process_lock(p);
 	if (o->generation != p->generation) {
-		pthread_mutex_init(&o->requests, NULL);
-		pthread_mutex_init(&o->events, NULL);
+		init_locks(o);
 		mask = core_enter();
 		rc = p->core.adopt(&o->record);
 		core_leave(mask);
@@ -319,16 +328,31 @@ cs_error_t shim_open(enum shim_kind kind, struct shim **object)
 
 static void unlock_mutex(void *mutex) { pthread_mutex_unlock(mutex); }
 
+/* owe gives up the reply that is to come: who comes next throws it away. */
 static void owe(void *object)
 {
-	((struct shim *)object)->owed++;
+	struct shim *o = object;
+
+	o->owed += o->waiting;
+	o->waiting = 0;
 }
 
 /*
- * await_reply waits for the next reply and gives it to the core. Signals do not end it, as in libqb; the end of the
- * daemon does, which no one announces on the semaphore.
+ * Who has the lock already has left a call by longjmp from a signal handler, or calls in one, on top of a call: that
+ * one's reply comes first, and is not for this one.
  */
-static int await_reply(struct process *p, struct shim *o, struct core_call *call)
+static unsigned int lock_requests(struct shim *o)
+{
+	if (pthread_mutex_lock(&o->requests) == EDEADLK)
+		owe(o);
+	return ++o->turn;
+}
+
+/*
+ * await_reply waits for the next reply and gives it to the core. Signals do not end it, as in libqb, but where a handler
+ * has made a request of its own meanwhile; the end of the daemon does, which no one announces on the semaphore.
+ */
+static int await_reply(struct process *p, struct shim *o, struct core_call *call, unsigned int turn)
 {
 	struct timespec until;
 	struct pollfd fds[2];
@@ -336,6 +360,8 @@ static int await_reply(struct process *p, struct shim *o, struct core_call *call
 	int taken, rc, gone;
 
 	for (;;) {
+		if (__atomic_load_n(&o->turn, __ATOMIC_RELAXED) != turn)
+			return EINTR;
 		taken = gone = 0;
 		pthread_cleanup_push(owe, o);
 		if (o->record.reply_sem != NULL) {
@@ -385,13 +411,14 @@ static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
 {
 	cs_error_t error;
 	struct process *p = current(o, &error);
+	unsigned int turn;
 	core_mask mask;
 	int rc = 0;
 
 	if (p == NULL)
 		return error;
 	pthread_testcancel(); /* what follows does not end in the middle, and may never wait: as in C, a thread that only sends can be ended */
-	pthread_mutex_lock(&o->requests);
+	turn = lock_requests(o);
 	pthread_cleanup_push(unlock_mutex, &o->requests);
 	if (o->finalized == 1)
 		rc = EBADF;
@@ -399,10 +426,13 @@ static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
 	if (rc == 0 && o->record.answered && daemon_gone(o))
 		rc = ENOTCONN;
 	if (rc == 0 && o->record.answered && o->owed > 0) {
-		o->owed = 0; /* who is cancelled while waiting owes it again */
-		rc = await_reply(p, o, NULL);
-		if (rc != 0)
-			o->owed = 1;
+		o->owed = 0;
+		o->waiting = 1; /* who is cancelled meanwhile owes it again */
+		rc = await_reply(p, o, NULL, turn);
+		if (rc != 0 && o->turn == turn)
+			owe(o);
+		else if (o->turn == turn)
+			o->waiting = 0;
 	}
 	if (rc == 0)
 		rc = o->failed ? DIRECT_ASK : direct_request(&o->record, call);
@@ -414,13 +444,16 @@ static cs_error_t exchange(struct shim *o, struct core_call *call, int expect)
 			coroipc_ask(o);
 	}
 	if (rc == 0 && expect) {
+		o->waiting = 1;
 		while (rc == 0 && o->owed > 0) {
-			rc = await_reply(p, o, NULL);
+			rc = await_reply(p, o, NULL, turn);
 			if (rc == 0)
 				o->owed--;
 		}
 		if (rc == 0)
-			rc = await_reply(p, o, call);
+			rc = await_reply(p, o, call, turn);
+		if (o->turn == turn)
+			o->waiting = 0;
 	}
 	note_failure(o, rc);
 	pthread_cleanup_pop(1);

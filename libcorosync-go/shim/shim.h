@@ -46,7 +46,9 @@ struct shim {
 	/* Connections only. */
 	struct core_record record;
 	pthread_mutex_t requests;  /* one request at a time */
-	unsigned int owed;         /* replies to requests whose thread was cancelled */
+	unsigned int waiting;      /* replies to come for who has that lock: 1 or 0 */
+	unsigned int owed;         /* replies to requests whose thread was cancelled, or has left by longjmp */
+	unsigned int turn;         /* counts requests */
 	pthread_mutex_t events;    /* one thread at a time takes events */
 	struct shim_chunk *chunk;  /* events taken from the daemon and not yet delivered */
 	struct shim_chunk *spare;

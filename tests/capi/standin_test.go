@@ -45,6 +45,18 @@ func halfClosed(c *qbipc.ServerConn) bool {
 	return false
 }
 
+// numbers answers with 1, 2 and so on, the first too late.
+func numbers() func(*qbipc.ServerConn) bool {
+	n := byte(0)
+	return func(c *qbipc.ServerConn) bool {
+		if n++; n == 1 {
+			time.Sleep(300 * time.Millisecond)
+		}
+		_ = c.Respond(ipcmsg.CmapGetResponse{Error: cserr.OK, ValueLen: 4, Type: 6, Value: []byte{n, 0, 0, 0}}.Append(nil, 4))
+		return false
+	}
+}
+
 // aMomentLater hangs up when the client waits for its answer.
 func aMomentLater(*qbipc.ServerConn) bool {
 	time.Sleep(300 * time.Millisecond)
@@ -59,6 +71,8 @@ func TestStandIn(t *testing.T) {
 	t.Setenv("MALLOC_PERTURB_", "165")
 	for mode, s := range map[string]standIn{
 		"ticking":     {ipcmsg.IPCNameCmap, aMomentLater},
+		"left":        {ipcmsg.IPCNameCmap, numbers()},
+		"on-top":      {ipcmsg.IPCNameCmap, numbers()},
 		"rings":       {ipcmsg.IPCNameCfg, ringsWithoutEnd},
 		"string":      {ipcmsg.IPCNameCmap, stringWithoutEnd},
 		"half-closed": {ipcmsg.IPCNameCpg, halfClosed},

@@ -24,6 +24,60 @@ static void mode_ticking(void)
 	CHECK(ticks > 0);
 }
 
+static sigjmp_buf away;
+
+static void leave(int sig)
+{
+	(void)sig;
+	siglongjmp(away, 1);
+}
+
+/* A handler leaves a call that waits. The answer comes too late for it, and not for the next one. */
+static void mode_left(void)
+{
+	struct itimerval once = { { 0, 0 }, { 0, 100000 } };
+	cmap_handle_t cmap;
+	uint32_t value = 0;
+
+	OK(cmap_initialize(&cmap));
+	signal(SIGALRM, leave);
+	if (sigsetjmp(away, 1) == 0) {
+		CHECK(setitimer(ITIMER_REAL, &once, NULL) == 0);
+		cmap_get_uint32(cmap, "key", &value);
+		DIE("the answer was in time");
+	}
+	OK(cmap_get_uint32(cmap, "key", &value));
+	if (value != 2)
+		DIE("answer %u", value);
+}
+
+static cmap_handle_t shared;
+static volatile uint32_t second;
+
+static void calls(int sig)
+{
+	uint32_t value = 0;
+
+	(void)sig;
+	OK(cmap_get_uint32(shared, "key", &value));
+	second = value;
+}
+
+/* A handler makes a call on top of one that waits: it gets its own answer, and the other one an error. */
+static void mode_on_top(void)
+{
+	struct itimerval once = { { 0, 0 }, { 0, 100000 } };
+	uint32_t value = 0;
+
+	OK(cmap_initialize(&shared));
+	signal(SIGALRM, calls);
+	CHECK(setitimer(ITIMER_REAL, &once, NULL) == 0);
+	IS(cmap_get_uint32(shared, "key", &value), CS_ERR_INTERRUPT);
+	CHECK(second == 2);
+	OK(cmap_get_uint32(shared, "key", &value));
+	CHECK(value == 3);
+}
+
 /* Every text of the answer fills its field, without a NUL. */
 static void mode_rings(void)
 {
@@ -65,7 +119,7 @@ static void mode_half_closed(void)
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*play)(void); } modes[] = {
-		{ "ticking", mode_ticking }, { "rings", mode_rings }, { "string", mode_string }, { "half-closed", mode_half_closed },
+		{ "ticking", mode_ticking }, { "left", mode_left }, { "on-top", mode_on_top }, { "rings", mode_rings }, { "string", mode_string }, { "half-closed", mode_half_closed },
 	};
 	size_t i;
 
