@@ -1,5 +1,5 @@
 /*
- * What C does itself on an established connection over libqb's shared memory, which is all that comes and goes as long as it is
+ * What C does itself on an established connection over shared memory, libqb's or coroipc's, which is all that comes and goes as long as it is
  * in order: requests, replies and events. A call of the core costs a program more than half a microsecond, and its
  * signals: they are blocked in the calling thread meanwhile, so that one for the process goes to another of its
  * threads, whose system call it interrupts. A request lets the daemon run, often instead of its caller, and then such a

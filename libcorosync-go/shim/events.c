@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "direct.h"
-#include "qbring.h"
+#include "memory.h"
 
-_Static_assert(DIRECT_ASK == QBRING_ASK, "one word for it");
+_Static_assert(DIRECT_ASK == MEMORY_ASK, "one word for it");
 
 enum { CPG_CONFCHG = 4, CPG_DELIVER = 5, CPG_PARTIAL = 17, CMAP_NOTIFY = 9 };
 
@@ -41,7 +41,7 @@ static const struct delivery { uint32_t id, head, length, nodeid, total, type; }
 	piece = { EV_CPG_PARTIAL, CPG_PARTIAL_HEAD, 168, 176, 160, 192 };
 
 /* deliver_event makes the event of a message. 0 if there was room for it, else what it needs; or DIRECT_ASK. */
-static int64_t deliver_event(const struct delivery *k, const struct qbring_chunk *c, const unsigned char *head, void *room, uint64_t left)
+static int64_t deliver_event(const struct delivery *k, const struct message *c, const unsigned char *head, void *room, uint64_t left)
 {
 	uint32_t n = get32(head, k->length);
 	struct core_event *e;
@@ -60,11 +60,11 @@ static int64_t deliver_event(const struct delivery *k, const struct qbring_chunk
 		e->w[3] = get32(head, k->type);
 	}
 	e->n[0] = n;
-	qbring_copy(c, k->head, e->data, n);
+	message_copy(c, k->head, e->data, n);
 	return 0;
 }
 
-static int64_t confchg_event(const struct qbring_chunk *c, const unsigned char *head, void *room, uint64_t left)
+static int64_t confchg_event(const struct message *c, const unsigned char *head, void *room, uint64_t left)
 {
 	uint64_t members = get32(head, 160), joined = get32(head, 168), gone = get32(head, 176);
 	uint64_t n = members + joined + gone, need;
@@ -81,7 +81,7 @@ static int64_t confchg_event(const struct qbring_chunk *c, const unsigned char *
 	e->n[1] = gone;
 	e->n[2] = joined;
 	list = (struct cpg_address *)e->data; /* in the order of the message: members, left, joined */
-	qbring_addresses(c, CPG_EVENT_HEAD, list, n);
+	message_addresses(c, CPG_EVENT_HEAD, list, n);
 	return 0;
 }
 
@@ -119,7 +119,7 @@ static const struct notice *notice_of(uint32_t service, uint32_t wire)
 	return NULL;
 }
 
-static int64_t notice_event(const struct notice *k, const struct qbring_chunk *c, void *room, uint64_t left)
+static int64_t notice_event(const struct notice *k, const struct message *c, void *room, uint64_t left)
 {
 	unsigned char head[NOTICE_HEAD];
 	uint64_t n = 0, need;
@@ -128,7 +128,7 @@ static int64_t notice_event(const struct notice *k, const struct qbring_chunk *c
 
 	if (c->length < k->least)
 		return DIRECT_ASK;
-	qbring_copy(c, 0, head, k->least);
+	message_copy(c, 0, head, k->least);
 	for (i = 0; i < 3; i++)
 		n += k->counts[i] != 0 ? get32(head, k->counts[i]) : 0;
 	if (n > (c->length - k->lists) / k->unit)
@@ -146,11 +146,11 @@ static int64_t notice_event(const struct notice *k, const struct qbring_chunk *c
 		}
 		e->n[i] = k->counts[i] != 0 ? get32(head, k->counts[i]) : 0;
 	}
-	qbring_copy(c, k->lists, e->data, (uint32_t)(n * k->unit));
+	message_copy(c, k->lists, e->data, (uint32_t)(n * k->unit));
 	return 0;
 }
 
-static int64_t notify_event(const struct qbring_chunk *c, void *room, uint64_t left)
+static int64_t notify_event(const struct message *c, void *room, uint64_t left)
 {
 	unsigned char head[NOTIFY_HEAD];
 	uint64_t now, before, need;
@@ -159,7 +159,7 @@ static int64_t notify_event(const struct qbring_chunk *c, void *room, uint64_t l
 
 	if (c->length < sizeof(head))
 		return DIRECT_ASK;
-	qbring_copy(c, 0, head, sizeof(head));
+	message_copy(c, 0, head, sizeof(head));
 	now = get64(head, 320);
 	before = get64(head, 328);
 	if (now > c->length - sizeof(head) || before > c->length - sizeof(head) - now)
@@ -175,18 +175,18 @@ static int64_t notify_event(const struct qbring_chunk *c, void *room, uint64_t l
 	e->w[3] = head[312];
 	e->n[0] = now;
 	e->n[1] = before;
-	qbring_copy(c, NOTIFY_HEAD, e->data, (uint32_t)(now + before));
+	message_copy(c, NOTIFY_HEAD, e->data, (uint32_t)(now + before));
 	return 0;
 }
 
-static int64_t cpg_event(const struct qbring_chunk *c, uint32_t wire, void *room, uint64_t left)
+static int64_t cpg_event(const struct message *c, uint32_t wire, void *room, uint64_t left)
 {
 	unsigned char head[CPG_PARTIAL_HEAD];
 	uint32_t size = wire == CPG_PARTIAL ? CPG_PARTIAL_HEAD : CPG_EVENT_HEAD;
 
 	if (c->length < size)
 		return DIRECT_ASK;
-	qbring_copy(c, 0, head, size);
+	message_copy(c, 0, head, size);
 	if (get32(head, 24) > GROUP_MOST)
 		return DIRECT_ASK;
 	if (wire == CPG_CONFCHG)
@@ -194,7 +194,7 @@ static int64_t cpg_event(const struct qbring_chunk *c, uint32_t wire, void *room
 	return deliver_event(wire == CPG_PARTIAL ? &piece : &whole, c, head, room, left);
 }
 
-static int64_t any_event(uint32_t service, const struct qbring_chunk *c, void *room, uint64_t left)
+static int64_t any_event(uint32_t service, const struct message *c, void *room, uint64_t left)
 {
 	const struct notice *k;
 	unsigned char id[4];
@@ -202,7 +202,7 @@ static int64_t any_event(uint32_t service, const struct qbring_chunk *c, void *r
 
 	if (c->length < sizeof(id))
 		return DIRECT_ASK;
-	qbring_copy(c, 0, id, sizeof(id));
+	message_copy(c, 0, id, sizeof(id));
 	wire = get32(id, 0);
 	if (service == CORE_CPG && (wire == CPG_DELIVER || wire == CPG_CONFCHG || wire == CPG_PARTIAL))
 		return cpg_event(c, wire, room, left);
@@ -214,20 +214,21 @@ static int64_t any_event(uint32_t service, const struct qbring_chunk *c, void *r
 
 int direct_events(const struct core_record *r, void *room, uint64_t size, uint64_t most, struct core_batch *batch)
 {
-	struct qbring_chunk c;
+	const struct memory *memory = memory_of(r);
+	struct message c;
 	uint32_t waiting;
 	int64_t rc;
 
 	batch->used = batch->count = batch->need = 0;
-	if (r->kind != CORE_KIND_QB_SHM)
+	if (memory == NULL)
 		return DIRECT_ASK;
-	waiting = qbring_count(r, QBRING_EVENT);
+	waiting = memory->count(r, EVENTS);
 	if (waiting == 0)
 		return EAGAIN;
 	for (; batch->count < most && batch->count < waiting; batch->count++) {
 		char *at = (char *)room + batch->used;
 
-		rc = qbring_peek(r, QBRING_EVENT, &c);
+		rc = memory->peek(r, EVENTS, &c);
 		if (rc == 0)
 			rc = any_event(r->service, &c, at, size - batch->used);
 		if (rc > 0) {
@@ -236,8 +237,8 @@ int direct_events(const struct core_record *r, void *room, uint64_t size, uint64
 		}
 		if (rc != 0)
 			return batch->count > 0 ? 0 : DIRECT_ASK;
-		qbring_take(r, QBRING_EVENT);
-		qbring_reclaim(&c);
+		memory->take(r, EVENTS);
+		memory->reclaim(r, EVENTS, &c);
 		batch->used += ((struct core_event *)at)->size;
 	}
 	return 0;

@@ -21,7 +21,7 @@ LIBVER_sam         := 4.4.0
 LIBDEP_sam         := quorum cmap
 LIBSRC_sam         := sam.c sam_parent.c
 # What a library is made of, if not of its own name, and what it links besides libcorosync_common.
-LIBSRC_corosync_common := common.c shim.c requests.c events.c qbring.c loader.c greet.c coroipc.c
+LIBSRC_corosync_common := common.c shim.c requests.c events.c memory.c qbring.c loader.c greet.c coroipc.c
 SONAME              = lib$(1).so.$(firstword $(subst ., ,$(LIBVER_$(1))))
 LIBSRC              = $(addprefix $(SHIMDIR)/,$(or $(LIBSRC_$(1)),$(1).c))
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "direct.h"
-#include "qbring.h"
+#include "memory.h"
 
 /* Levels of flow control up to which a message is held back: multicasts and their pieces, and everything else. */
 enum { LIMIT_ORDINARY = 1, LIMIT_BULK = 2 };
@@ -168,6 +168,7 @@ void direct_pause(long ns)
 
 int direct_request(const struct core_record *r, const struct core_call *call)
 {
+	const struct memory *memory = memory_of(r);
 	const struct form *f = form_of(call->op);
 	unsigned char b[FORM_MAX];
 	const struct iovec *iov = NULL;
@@ -175,7 +176,7 @@ int direct_request(const struct core_record *r, const struct core_call *call)
 	int32_t limit;
 	int rc, tries;
 
-	if (r->kind != CORE_KIND_QB_SHM || f == NULL)
+	if (memory == NULL || f == NULL)
 		return DIRECT_ASK;
 	switch (f->tail) {
 	case FIRST_IN: iov = &call->in[0]; count = 1; break;
@@ -191,11 +192,11 @@ int direct_request(const struct core_record *r, const struct core_call *call)
 		return DIRECT_ASK;
 	fill(b, f, call, total);
 	limit = f->bulk ? LIMIT_BULK : LIMIT_ORDINARY;
-	rc = qbring_write(r, limit, b, f->size, iov, count);
+	rc = memory->write(r, limit, b, f->size, iov, count);
 	/* Multicasts are told at once that there is no room, as in 3.1: their callers have their own way to wait. */
-	for (tries = 0; rc == ENOBUFS && call->op != OP_CPG_MCAST && tries < ROOM_TRIES && qbring_count(r, QBRING_REQUEST) == 0; tries++) {
+	for (tries = 0; rc == ENOBUFS && call->op != OP_CPG_MCAST && tries < ROOM_TRIES && memory->count(r, REQUESTS) == 0; tries++) {
 		direct_pause(ROOM_PAUSE_NS);
-		rc = qbring_write(r, limit, b, f->size, iov, count);
+		rc = memory->write(r, limit, b, f->size, iov, count);
 	}
 	return rc == ENOBUFS ? EAGAIN : rc;
 }
@@ -209,7 +210,7 @@ int direct_request(const struct core_record *r, const struct core_call *call)
 struct answer {
 	uint16_t size;   /* of the whole, or of the part before a list or a value */
 	uint8_t ok_only; /* the rest counts without error only */
-	int (*rest)(const struct qbring_chunk *c, struct core_call *call); /* 0 or DIRECT_ASK; may be NULL */
+	int (*rest)(const struct message *c, struct core_call *call); /* 0 or DIRECT_ASK; may be NULL */
 	struct { uint16_t at; uint8_t how; } words[VALUES_MAX]; /* for r[] */
 };
 
@@ -224,25 +225,25 @@ static void out_text(struct core_call *call, const void *from, size_t n)
 }
 
 /* out_bytes is out_text from the ring. */
-static void out_bytes(const struct qbring_chunk *c, uint32_t at, struct core_call *call, uint64_t n)
+static void out_bytes(const struct message *c, uint32_t at, struct core_call *call, uint64_t n)
 {
 	struct iovec *out = &call->out[0];
 
 	if (out->iov_base != NULL)
-		qbring_copy(c, at, out->iov_base, (uint32_t)(n < out->iov_len ? n : out->iov_len));
+		message_copy(c, at, out->iov_base, (uint32_t)(n < out->iov_len ? n : out->iov_len));
 	out->iov_len = n;
 }
 
 /* out_name is out_text of a field of `size` bytes, up to its first NUL. */
-static void out_name(const struct qbring_chunk *c, uint32_t at, size_t size, struct core_call *call)
+static void out_name(const struct message *c, uint32_t at, size_t size, struct core_call *call)
 {
 	char field[KEY_ROOM];
 
-	qbring_copy(c, at, field, (uint32_t)size);
+	message_copy(c, at, field, (uint32_t)size);
 	out_text(call, field, strnlen(field, size));
 }
 
-static int members(const struct qbring_chunk *c, struct core_call *call)
+static int members(const struct message *c, struct core_call *call)
 {
 	struct cpg_address *list = call->out[0].iov_base;
 	uint64_t room = call->out[0].iov_len / sizeof(*list);
@@ -251,22 +252,22 @@ static int members(const struct qbring_chunk *c, struct core_call *call)
 		return DIRECT_ASK;
 	if (call->r[0] > room)
 		call->r[0] = room;
-	qbring_addresses(c, 32, list, call->r[0]);
+	message_addresses(c, 32, list, call->r[0]);
 	return 0;
 }
 
-static int group(const struct qbring_chunk *c, struct core_call *call)
+static int group(const struct message *c, struct core_call *call)
 {
 	unsigned char field[8 + GROUP_MOST];
 
-	qbring_copy(c, 24, field, sizeof(field));
+	message_copy(c, 24, field, sizeof(field));
 	if (get32(field, 0) > GROUP_MOST)
 		return DIRECT_ASK;
 	out_text(call, field + 8, get32(field, 0));
 	return 0;
 }
 
-static int value(const struct qbring_chunk *c, struct core_call *call)
+static int value(const struct message *c, struct core_call *call)
 {
 	uint64_t n = call->status == CS_OK && c->length > GET_REPLY_HEAD ? call->r[0] : 0;
 
@@ -276,23 +277,23 @@ static int value(const struct qbring_chunk *c, struct core_call *call)
 	return 0;
 }
 
-static int key(const struct qbring_chunk *c, struct core_call *call)
+static int key(const struct message *c, struct core_call *call)
 {
 	uint16_t n;
 
-	qbring_copy(c, 24, &n, sizeof(n));
+	message_copy(c, 24, &n, sizeof(n));
 	out_name(c, 32, n < KEY_ROOM ? n : KEY_ROOM, call);
 	return 0;
 }
 
-static int device(const struct qbring_chunk *c, struct core_call *call)
+static int device(const struct message *c, struct core_call *call)
 {
 	out_name(c, 60, DEVICE_MOST + 1, call);
 	return 0;
 }
 
 /* rings gives the texts of the links one after the other, each with its NUL. */
-static int rings(const struct qbring_chunk *c, struct core_call *call)
+static int rings(const struct message *c, struct core_call *call)
 {
 	struct iovec *out = &call->out[0];
 	uint64_t i, used = 0;
@@ -305,7 +306,7 @@ static int rings(const struct qbring_chunk *c, struct core_call *call)
 		char field[LINK_STATUS + 1];
 		uint64_t n;
 
-		qbring_copy(c, at, field, size);
+		message_copy(c, at, field, size);
 		field[size] = '\0';
 		n = strlen(field) + 1;
 		if (out->iov_base != NULL && used < out->iov_len)
@@ -316,13 +317,13 @@ static int rings(const struct qbring_chunk *c, struct core_call *call)
 	return 0;
 }
 
-static int structure(const struct qbring_chunk *c, struct core_call *call)
+static int structure(const struct message *c, struct core_call *call)
 {
 	out_bytes(c, REPLY_HEAD, call, NODE_STATUS - REPLY_HEAD);
 	return 0;
 }
 
-static int addresses(const struct qbring_chunk *c, struct core_call *call)
+static int addresses(const struct message *c, struct core_call *call)
 {
 	uint64_t n = call->r[0], room = call->out[0].iov_len / ADDRESS, i;
 	uint32_t bytes = call->r[1] == AF_INET ? 4 : ADDRESS;
@@ -333,7 +334,7 @@ static int addresses(const struct qbring_chunk *c, struct core_call *call)
 	call->r[1] = n > 0 && bytes == ADDRESS ? AF_INET6 : AF_INET;
 	for (i = 0; i < n && i < room; i++) {
 		memset(to + i * ADDRESS, 0, ADDRESS);
-		qbring_copy(c, (uint32_t)(32 + i * ADDRESS), to + i * ADDRESS, bytes);
+		message_copy(c, (uint32_t)(32 + i * ADDRESS), to + i * ADDRESS, bytes);
 	}
 	return 0;
 }
@@ -360,7 +361,7 @@ static const struct answer answers[] = {
 };
 
 /* values reads what a reply has beside its status. */
-static int values(const struct answer *a, const struct qbring_chunk *c, struct core_call *call)
+static int values(const struct answer *a, const struct message *c, struct core_call *call)
 {
 	int i;
 
@@ -372,9 +373,9 @@ static int values(const struct answer *a, const struct qbring_chunk *c, struct c
 		unsigned char field[8];
 
 		switch (a->words[i].how) {
-		case BYTE: qbring_copy(c, a->words[i].at, field, 1); call->r[i] = field[0]; break;
-		case WORD: qbring_copy(c, a->words[i].at, field, 4); call->r[i] = get32(field, 0); break;
-		case LONG: qbring_copy(c, a->words[i].at, field, 8); call->r[i] = get64(field, 0); break;
+		case BYTE: message_copy(c, a->words[i].at, field, 1); call->r[i] = field[0]; break;
+		case WORD: message_copy(c, a->words[i].at, field, 4); call->r[i] = get32(field, 0); break;
+		case LONG: message_copy(c, a->words[i].at, field, 8); call->r[i] = get64(field, 0); break;
 		}
 	}
 	return a->rest != NULL ? a->rest(c, call) : 0;
@@ -382,22 +383,23 @@ static int values(const struct answer *a, const struct qbring_chunk *c, struct c
 
 int direct_reply(const struct core_record *r, struct core_call *call)
 {
+	const struct memory *memory = memory_of(r);
 	const struct answer *a = NULL;
 	unsigned char head[REPLY_HEAD];
-	struct qbring_chunk c;
+	struct message c;
 
-	if (r->kind != CORE_KIND_QB_SHM || qbring_peek(r, QBRING_REPLY, &c) != 0)
+	if (memory == NULL || memory->peek(r, REPLIES, &c) != 0)
 		return DIRECT_ASK;
 	if (call != NULL) {
 		if (form_of(call->op) == NULL || c.length < sizeof(head))
 			return DIRECT_ASK;
-		qbring_copy(&c, 0, head, sizeof(head));
+		message_copy(&c, 0, head, sizeof(head));
 		call->status = get32(head, 16);
 		if (ROW(call->op) < sizeof(answers) / sizeof(answers[0]))
 			a = &answers[ROW(call->op)];
 		if (a != NULL && a->size != 0 && values(a, &c, call) != 0)
 			return DIRECT_ASK;
 	}
-	qbring_reclaim(&c);
+	memory->reclaim(r, REPLIES, &c);
 	return 0;
 }

@@ -586,9 +586,9 @@ static int fill(struct process *p, struct shim *o, uint64_t most)
 			rc = p->core.events(&o->record, c->first, c->size, most, &batch);
 			core_leave(mask);
 			note_failure(o, rc);
-			coroipc_hint(o);
 		}
 		if (rc == 0 && batch.count > 0) {
+			coroipc_hint(o);
 			c->used = batch.used;
 			o->chunk = c;
 			o->debt += (unsigned int)batch.count;

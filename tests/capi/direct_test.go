@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -45,8 +44,22 @@ type direct struct {
 	out       *bufio.Scanner
 	cmd       *exec.Cmd
 	hdr, data [3][]byte // request, reply, event
+	coro      [4][]byte // instead of them, over coroipc
 	bytes     int       // the daemon's end of the socket
 	max       int       // bytes of a message
+	daemon    daemonEnd
+}
+
+// daemonEnd is what a daemon does with the shared memory, in either protocol.
+type daemonEnd interface {
+	// request takes the oldest request and says how often it was told of it. nil: none.
+	request() (msg []byte, told int)
+	// reply and event put one there, and return it as it is then: its length may have to stand in it. nil: it cannot be put.
+	reply(msg []byte) []byte
+	event(msg []byte) []byte
+	// dropReply and oldestEvent are what the core does with what was left to it.
+	dropReply() error
+	oldestEvent() (msg []byte, drop func())
 }
 
 // TestDirect is about the messages that C writes and reads without the core.
@@ -56,7 +69,8 @@ func TestDirect(t *testing.T) {
 	}
 	prog := filepath.Join(t.TempDir(), "direct")
 	args := []string{"-O1", "-g", "-Wall", "-Wextra", "-std=gnu11", "-I../../include", "-o", prog, "testdata/direct.c",
-		"../../libcorosync-go/shim/requests.c", "../../libcorosync-go/shim/events.c", "../../libcorosync-go/shim/qbring.c", "-lpthread"}
+		"../../libcorosync-go/shim/requests.c", "../../libcorosync-go/shim/events.c", "../../libcorosync-go/shim/memory.c",
+		"../../libcorosync-go/shim/qbring.c", "../../libcorosync-go/shim/coroipc.c", "-lpthread"}
 	checks := []string{"-fsanitize=address,undefined", "-fno-sanitize-recover=all"} // not every compiler has them
 	if exec.Command("gcc", append(args, checks...)...).Run() != nil {
 		if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
@@ -70,12 +84,20 @@ func TestDirect(t *testing.T) {
 	}
 	t.Run("every request", func(t *testing.T) { directForms(t, newDirect(t, prog, longWords, longMax)) })
 	t.Run("every reply", func(t *testing.T) { directAnswers(t, newDirect(t, prog, longWords, longMax)) })
+	t.Run("coroipc", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T, *direct){
+			"every request": directForms, "every reply": directAnswers, "events": directEvents, "refuses": coroRefuses, "hostile": coroHostile,
+		} {
+			t.Run(name, func(t *testing.T) { test(t, newDirectCoro(t, prog)) })
+		}
+	})
 }
 
 func newDirect(t *testing.T, prog string, words, most int) *direct {
 	t.Helper()
 	dir := t.TempDir()
 	d := &direct{t: t, max: most}
+	d.daemon = qbEnd{d}
 	argv := []string{}
 	for i := range d.hdr {
 		for j, mem := range []*[]byte{&d.hdr[i], &d.data[i]} {
@@ -93,13 +115,21 @@ func newDirect(t *testing.T, prog string, words, most int) *direct {
 		}
 		r.SetRef(2)
 	}
+	d.start(prog, append(argv, fmt.Sprint(words), fmt.Sprint(most))...)
+	return d
+}
+
+// start runs the program with a socket as its last argument.
+func (d *direct) start(prog string, argv ...string) {
+	t := d.t
+	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	theirs := os.NewFile(uintptr(fds[1]), "socket")
 	d.bytes = fds[0]
-	d.cmd = exec.Command(prog, append(argv, fmt.Sprint(words), fmt.Sprint(most), "3")...)
+	d.cmd = exec.Command(prog, append(argv, "3")...)
 	d.cmd.ExtraFiles = []*os.File{theirs}
 	stderr := &bytes.Buffer{}
 	d.cmd.Stderr = stderr
@@ -124,7 +154,6 @@ func newDirect(t *testing.T, prog string, words, most int) *direct {
 		}
 		unix.Close(d.bytes)
 	})
-	return d
 }
 
 func mapFile(t *testing.T, path string, size int) []byte {
@@ -527,24 +556,15 @@ func directEvents(t *testing.T, d *direct) {
 
 func directEventsOf(t *testing.T, d *direct, service int) {
 	rnd := rand.New(rand.NewSource(2))
-	for left := d.open(2, ring.Reader); ; left.Consume() { // of the service before
-		if _, _, err := left.Peek(); err == ring.ErrEmpty {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
+	for left, drop := d.daemon.oldestEvent(); left != nil; left, drop = d.daemon.oldestEvent() { // of the service before
+		drop()
 	}
-	w := d.open(2, ring.Writer)
 	var model [][]byte
 	var taken, asked, small, several int
 	for i := range 8000 {
 		if rnd.Intn(3) > 0 {
-			msg := anyEvent(service, rnd)
-			switch _, err := w.Write(msg); {
-			case err == nil:
+			if msg := d.daemon.event(anyEvent(service, rnd)); msg != nil {
 				model = append(model, msg)
-			case !errors.Is(err, ring.ErrFull):
-				t.Fatal(i, err)
 			}
 			continue
 		}
@@ -579,12 +599,11 @@ func directEventsOf(t *testing.T, d *direct, service int) {
 			if rc != ask || count != 0 {
 				t.Fatalf("%d: %v for what is not for it: %x", i, got, model[0])
 			}
-			r := d.open(2, ring.Reader) // the core's view
-			head, tail, err := r.Peek()
-			if err != nil || !bytes.Equal(append(append([]byte{}, head...), tail...), model[0]) {
-				t.Fatal(i, err)
+			left, drop := d.daemon.oldestEvent() // the core's view
+			if !bytes.Equal(left, model[0]) {
+				t.Fatalf("%d: %x, not %x", i, left, model[0])
 			}
-			r.Consume()
+			drop()
 			model = model[1:]
 			asked++
 			continue

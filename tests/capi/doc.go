@@ -43,7 +43,7 @@
 // RLIMIT_MEMLOCK depend there on when the runtime has started, and on who runs the test. setuid (glibc changes all threads), stacks
 // of 32 kB, close_range, dlopen and dlclose, and PR_SET_MDWE do a plain build no harm; and it leaves the mask of its caller's signals alone,
 // whose handlers then run on the stacks of Go. With signals blocked around calls one for the process came to another thread than with
-// the C libraries: therefore C does itself what comes and goes on libqb's shared memory (libcorosync-go/shim/direct.h).
+// the C libraries: therefore C does itself what comes and goes in shared memory (libcorosync-go/shim/direct.h).
 //
 // The package imports the harness of package netns for nodes and daemons.
 package capi

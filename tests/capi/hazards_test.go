@@ -126,7 +126,6 @@ type hazard struct {
 	plain string // pattern of the outcome there
 	build string // which plain build
 	env   string // of the program, there
-	qb    bool   // of libqb's protocol only
 }
 
 // Numbers of the modes that lock memory are kB resident and kB of the locked account; 3 MB of either are rings, 64 MB of the account
@@ -134,7 +133,7 @@ type hazard struct {
 var hazards = []hazard{
 	{mode: "hazards sigwait", plain: `thread \d+ blocks 0 only`, build: linked},
 	{mode: "hazards storm", plain: `SIGSEGV|fatal error|signal: |exit status|hangs`, build: linked},
-	{mode: "masks exchange", plain: passes + "|skip: ", build: linked, qb: true}, // the cure of the storm would fail it, but for what C does itself
+	{mode: "masks exchange", plain: passes + "|skip: ", build: linked}, // the cure of the storm would fail it, but for what C does itself
 	{mode: "hazards handlers", plain: `handler [0-9a-f]+ before anything|handler .* became|SS_DISABLE`, build: linked},
 	{mode: "hazards crash", plain: `signal 11: 2 signals|hangs|status `, build: linked},
 	{mode: "resources realtime", plain: `has policy 2`, build: linked},
@@ -170,9 +169,6 @@ func TestHazards(t *testing.T) {
 	progs := hazardPrograms(t, dir)
 	for _, h := range hazards {
 		for _, p := range protocols {
-			if h.qb && p != "qb" {
-				continue
-			}
 			t.Run(h.mode+" over "+p, func(t *testing.T) {
 				out, err := host(t, dir, over(p, progs.argv(h.mode)...)...)
 				if reason, ok := strings.CutPrefix(out, "skip: "); ok && err == nil {

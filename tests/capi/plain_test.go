@@ -154,7 +154,7 @@ func plainBuild(t *testing.T, ours string) string {
 	const shim, plain = "libcorosync-go/shim/", "tests/capi/testdata/plain/"
 	run("gcc", "-O2", "-g", "-std=gnu11", "-fPIC", "-fvisibility=hidden", "-Iinclude", "-I"+shim, "-shared", "-Wl,-z,defs",
 		"-Wl,-soname,"+sonames["corosync_common"], "-Wl,--version-script="+shim+"corosync_common.map",
-		"-o", filepath.Join(dir, sonames["corosync_common"]), shim+"common.c", shim+"shim.c", shim+"coroipc.c", shim+"greet.c", plain+"loader.c",
+		"-o", filepath.Join(dir, sonames["corosync_common"]), shim+"common.c", shim+"shim.c", shim+"memory.c", shim+"qbring.c", shim+"coroipc.c", shim+"greet.c", plain+"loader.c",
 		plain+"direct.c", "-L"+dir, "-lcorosync-go")
 	return dir
 }

@@ -1,8 +1,9 @@
 /*
- * A client without a library around it: carries out commands with the functions of direct.h, on three rings whose files
+ * A client without a library around it: carries out commands with the functions of direct.h, in shared memory whose files
  * the test has made and plays the daemon of. Each mapping ends at a page that nobody may touch.
  *
- *   direct HEADER DATA HEADER DATA HEADER DATA WORDS MAX SOCKET
+ *   direct HEADER DATA HEADER DATA HEADER DATA WORDS MAX SOCKET     libqb's rings
+ *   direct CONTROL REQUEST RESPONSE DISPATCH MAX SOCKET             the buffers of coroipc
  *
  *   mcast SEED N CUT     a message of N bytes in two parts     -> result
  *   request OP A0 A1 A2 FIRST SECOND     in hexadecimal, a dot before each     -> result
@@ -180,16 +181,23 @@ int main(int argc, char **argv)
 	unsigned long a, b, c, v[3];
 	int i;
 
-	if (argc != 10)
+	if (argc != 10 && argc != 7)
 		return 2;
-	for (i = 0; i < 6; i++)
+	for (i = 0; i < (argc == 10 ? 6 : 4); i++)
 		map(i, argv[1 + i]);
-	for (i = 0; i < 3; i++)
-		record.words[i] = strtoul(argv[7], NULL, 10);
-	record.max_message = strtoul(argv[8], NULL, 10);
-	record.fd = record.live_fd = record.byte_fd = atoi(argv[9]);
-	record.reply_sem = (char *)record.maps[2].addr + 8208;
-	record.event_sem = (char *)record.maps[4].addr + 8208;
+	record.max_message = strtoul(argv[argc - 2], NULL, 10);
+	record.fd = record.live_fd = record.byte_fd = atoi(argv[argc - 1]);
+	if (argc == 10) {
+		for (i = 0; i < 3; i++)
+			record.words[i] = strtoul(argv[7], NULL, 10);
+		record.reply_sem = (char *)record.maps[2].addr + 8208;
+		record.event_sem = (char *)record.maps[4].addr + 8208;
+	} else {
+		record.kind = CORE_KIND_COROIPC;
+		record.words[0] = 40; /* a service of 3.x */
+		record.event_sem = (char *)record.maps[0].addr + 48;
+		record.reply_sem = (char *)record.maps[0].addr + 112;
+	}
 	setvbuf(stdout, NULL, _IOFBF, 65536);
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		if (sscanf(line, "mcast %lu %lu %lu", &a, &b, &c) == 3)
