@@ -119,7 +119,11 @@ enum core_op {
 	OP_CPG_MCAST = 0x300, /* a[0] guarantee, iov: has no reply, or a status only where all is answered */
 };
 
-/* Events, as core_events puts them into the caller's memory one after the other, each at a multiple of 16. */
+/*
+ * Events, as core_events puts them into the caller's memory one after the other, each at a multiple of 16. Behind the data of each there
+ * is a NUL: a string without an end does not go on in the next event, and programs that put a NUL behind a message, where 3.1's buffer
+ * has 1 MiB, do not write into it.
+ */
 enum core_event_id {
 	EV_UNKNOWN,         /* the daemon sent what this library does not know */
 	EV_CPG_DELIVER,     /* w[0] node, w[1] pid, name; data: the message, n[0] bytes */

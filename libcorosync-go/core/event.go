@@ -57,13 +57,14 @@ type writer struct {
 
 // event begins an event with n bytes of data in room, or says what room it needs.
 func event(room []byte, id uint32, n int) (w writer, used, need int) {
-	size := (eventHead + n + 15) &^ 15
+	size := (eventHead + n + 1 + 15) &^ 15 // with a NUL, see core.h
 	if size > len(room) {
 		return writer{}, 0, size
 	}
 	e := (*C.struct_core_event)(unsafe.Pointer(unsafe.SliceData(room)))
 	e.id, e.size, e.name_length = C.uint32_t(id), C.uint32_t(size), 0
 	e.n = [3]C.uint64_t{}
+	room[eventHead+n] = 0
 	return writer{e, room[eventHead:size]}, size, 0
 }
 

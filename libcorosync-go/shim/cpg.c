@@ -178,7 +178,7 @@ static cs_error_t piece(struct shim *o, struct core_event *e)
 	if (e->w[3] == PIECE_FIRST) {
 		forget(g, nodeid, pid);
 		a = calloc(1, sizeof(*a));
-		if (a == NULL || (a->message = malloc(total != 0 ? total : 1)) == NULL) {
+		if (a == NULL || (a->message = malloc(total + 1)) == NULL) {
 			free(a);
 			return CS_ERR_NO_MEMORY;
 		}

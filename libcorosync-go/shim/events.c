@@ -14,15 +14,16 @@ enum { CPG_CONFCHG = 4, CPG_DELIVER = 5, CPG_PARTIAL = 17, CMAP_NOTIFY = 9 };
 #define NOTIFY_HEAD 336
 #define NOTICE_HEAD 64 /* the longest of the table */
 
-/* begin writes the part of an event that every kind has, if the room allows its n bytes of data. */
+/* begin writes the part of an event that every kind has, if the room allows its n bytes of data and a NUL, see core.h. */
 static struct core_event *begin(void *room, uint64_t left, uint32_t id, uint64_t n, uint64_t *need)
 {
 	struct core_event *e = room;
 
-	*need = (sizeof(*e) + n + 15) & ~(uint64_t)15;
+	*need = (sizeof(*e) + n + 1 + 15) & ~(uint64_t)15;
 	if (*need > left)
 		return NULL;
 	memset(e, 0, offsetof(struct core_event, name));
+	e->data[n] = '\0';
 	e->id = id;
 	e->size = (uint32_t)*need;
 	return e;

@@ -391,7 +391,7 @@ func cEvent(service int, msg []byte) []string {
 	line := func(id int, words [4]uint64, counts [3]int, name []byte, full int, data []byte) []string {
 		field := make([]byte, full)
 		copy(field, name)
-		return strings.Fields(fmt.Sprintf("%d %d %d %d %d %d %d %d %d %d .%x .%x", id, (directEventHead+len(data)+15)&^15, words[0], words[1],
+		return strings.Fields(fmt.Sprintf("%d %d %d %d %d %d %d %d %d %d .%x .%x", id, (directEventHead+len(data)+1+15)&^15, words[0], words[1],
 			words[2], words[3], counts[0], counts[1], counts[2], len(name), field, data))
 	}
 	notice := func(id int, words [4]uint64, counts [3]int, lists ...[]uint32) []string {

@@ -83,6 +83,33 @@ static void several(int number)
 	MUST(cpg_finalize(threads_handle));
 }
 
+/* Programs have put a NUL behind a message: the buffer of the C library is larger. */
+static void terminated(cpg_handle_t h, const struct cpg_name *g, uint32_t node, uint32_t pid, void *msg, size_t len)
+{
+	((char *)msg)[len] = '\0';
+	on_deliver(h, g, node, pid, msg, len);
+}
+
+static void ends(void)
+{
+	cpg_callbacks_t c = {.cpg_deliver_fn = terminated};
+	struct cpg_name g = group("api.ends");
+	int before = delivered, i;
+	char text[33] = "0123456789abcdef0123456789abcdef";
+	cpg_handle_t h;
+
+	MUST(cpg_initialize(&h, &c));
+	MUST(cpg_join(h, &g));
+	for (i = 32; i > 0; i--) {
+		text[i] = '\0';
+		MUST(send_text(h, text));
+	}
+	nap(200); /* all are there, or the next loop finds them */
+	while (delivered < before + 32)
+		MUST(cpg_dispatch(h, CS_DISPATCH_ALL));
+	MUST(cpg_finalize(h));
+}
+
 static int more;
 
 /* A callback sends the next message, and dispatches in the dispatch. */
@@ -135,6 +162,8 @@ static void live(void)
 	R(cpg_dispatch(h, CS_DISPATCH_ONE));
 	R(cpg_dispatch(h, CS_DISPATCH_ONE));
 	R(cpg_finalize(h));
+	printf("-- a NUL behind each\n");
+	ends();
 	printf("-- threads\n");
 	one();
 	/*
