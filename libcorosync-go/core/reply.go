@@ -39,8 +39,8 @@ func csgo_reply(r *C.struct_core_record, k *C.struct_core_call, taken C.int) C.i
 
 // put copies b into an out buffer and tells its length; more than there is room for is cut.
 func put(v *C.struct_iovec, b []byte) {
-	if v.iov_base != nil {
-		copy(unsafe.Slice((*byte)(v.iov_base), int(v.iov_len)), b)
+	if n := min(uint64(v.iov_len), uint64(len(b))); v.iov_base != nil { // the caller may say of its room what no slice can be
+		copy(unsafe.Slice((*byte)(v.iov_base), int(n)), b)
 	}
 	v.iov_len = C.size_t(len(b))
 }

@@ -26,11 +26,30 @@ func view(v *C.struct_iovec) []byte {
 	return unsafe.Slice((*byte)(v.iov_base), int(v.iov_len))
 }
 
+// lengthMost is more bytes than any connection carries in a message.
+const lengthMost = 1 << 30
+
+// tooLong tells of lengths that are none: a caller may hand on the -1 of a read that failed.
+func tooLong(k *C.struct_core_call) bool {
+	if k.op != C.OP_CPG_MCAST {
+		return k.in[0].iov_len > lengthMost || k.in[1].iov_len > lengthMost
+	}
+	for _, v := range unsafe.Slice(k.iov, int(k.iovcnt)) {
+		if v.iov_len > lengthMost {
+			return true
+		}
+	}
+	return false
+}
+
 //export csgo_request
 func csgo_request(r *C.struct_core_record, k *C.struct_core_call) C.int {
 	c := of(r)
 	if c == nil {
 		return C.int(syscall.ENOTCONN)
+	}
+	if tooLong(k) {
+		return C.int(syscall.EMSGSIZE)
 	}
 	limit := limitOrdinary
 	var tail []byte

@@ -73,7 +73,7 @@ EXPORT cs_error_t corosync_cfg_ring_status_get(corosync_cfg_handle_t handle, cha
 		return CS_ERR_NO_MEMORY;
 	call.out[0] = shim_bytes(text, RING_TEXT);
 	error = shim_request(handle, SHIM_CFG, &call);
-	if (error != CS_OK && call.status == 0) {
+	if (error != CS_OK) { /* the daemon's too: 3.1 does not look at it, and takes for links what it has on the stack */
 		free(text);
 		return error;
 	}
@@ -106,6 +106,7 @@ EXPORT cs_error_t corosync_cfg_node_status_get(corosync_cfg_handle_t handle, uns
 	struct core_call call = { .op = OP_CFG_NODE_STATUS };
 	struct corosync_cfg_node_status_v1 v1;
 	cs_error_t error;
+	int i;
 
 	if (node_status == NULL || version != CFG_NODE_STATUS_V1)
 		return CS_ERR_INVALID_PARAM;
@@ -117,6 +118,10 @@ EXPORT cs_error_t corosync_cfg_node_status_get(corosync_cfg_handle_t handle, uns
 		return error;
 	if (call.r[0] != version)
 		return CS_ERR_NOT_SUPPORTED;
+	for (i = 0; i < CFG_MAX_LINKS; i++) {
+		v1.link_status[i].src_ipaddr[CFG_MAX_HOST_LEN - 1] = '\0';
+		v1.link_status[i].dst_ipaddr[CFG_MAX_HOST_LEN - 1] = '\0';
+	}
 	memcpy(node_status, &v1, sizeof(v1));
 	return CS_OK;
 }
@@ -180,7 +185,9 @@ EXPORT cs_error_t corosync_cfg_get_node_addrs(corosync_cfg_handle_t handle, unsi
 	error = shim_request(handle, SHIM_CFG, &call);
 	if (call.status == 0)
 		return error;
-	for (i = 0; i < max_addrs && i < call.r[0] && i < LINKS_MAX; i++) {
+	if (call.r[0] > LINKS_MAX)
+		call.r[0] = LINKS_MAX;
+	for (i = 0; i < max_addrs && i < call.r[0]; i++) {
 		int unused = memcmp(raw[i], none, sizeof(none)) == 0;
 
 		if (call.r[1] == AF_INET6) {

@@ -11,6 +11,7 @@
 
 #define MAX_MESSAGE (1024 * 1024)        /* of the connection, headers included */
 #define MAX_ATOMIC (MAX_MESSAGE - 1024)  /* what travels in one piece */
+#define LENGTH_MOST UINT32_MAX           /* that a piece can tell of the whole */
 
 /* Types of the pieces of a longer message. */
 enum { PIECE_FIRST = 1, PIECE_CONTINUED = 2, PIECE_LAST = 3 };
@@ -178,7 +179,7 @@ static cs_error_t piece(struct shim *o, struct core_event *e)
 	if (e->w[3] == PIECE_FIRST) {
 		forget(g, nodeid, pid);
 		a = calloc(1, sizeof(*a));
-		if (a == NULL || (a->message = malloc(total + 1)) == NULL) {
+		if (a == NULL || (a->message = malloc(total + 1)) == NULL) { /* and a NUL, see core.h */
 			free(a);
 			return CS_ERR_NO_MEMORY;
 		}
@@ -345,8 +346,12 @@ EXPORT cs_error_t cpg_mcast_joined(cpg_handle_t handle, cpg_guarantee_t guarante
 	error = shim_get(handle, SHIM_CPG, &o);
 	if (error != CS_OK)
 		return error;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n && iov[i].iov_len <= LENGTH_MOST - total; i++)
 		total += iov[i].iov_len;
+	if (i < n) {
+		shim_put(o);
+		return CS_ERR_TOO_BIG;
+	}
 	pthread_cleanup_push(put, o);
 	if (total > MAX_ATOMIC) {
 		error = pieces(o, guarantee, total, iov, n);
@@ -474,7 +479,7 @@ EXPORT cs_error_t cpg_zcb_alloc(cpg_handle_t handle, size_t size, void **buffer)
 
 	if (error != CS_OK)
 		return error;
-	*buffer = malloc(size != 0 ? size : 1);
+	*buffer = calloc(1, size != 0 ? size : 1); /* a new file is all zeros too */
 	shim_put(o);
 	return *buffer != NULL ? CS_OK : CS_ERR_NO_MEMORY;
 }
