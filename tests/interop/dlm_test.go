@@ -271,7 +271,7 @@ var (
 	dlmStamp = regexp.MustCompile(`(?m)^\w+ +\d+ [\d:]+ \d+ `)
 	// What depends on which of two messages comes first, or on how long something takes. When dlm_controld of a node dies it
 	// leaves vol1 and then dlm:controld; at the first the others have that node's corosync ended, mostly after the second.
-	dlmRace = regexp.MustCompile(`wait_messages|check_ringid|fence wait|fence work wait|wait for fencing|connection|wait_count|receive_protocol|` +
+	dlmRace = regexp.MustCompile(`wait_messages|check_ringid|check_fencing \d+ wait|fence wait|fence work wait|wait for fencing|connection|wait_count|receive_protocol|` +
 		`prot max|save max|run protocol|result_wait|check_run|_dispatch|fence_clear|remove 2|fence request 2 pid|left reason`)
 )
 
