@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define CORE_ABI 5
+#define CORE_ABI 6
 
 #define CORE_MAX_MESSAGE (1024 * 1024) /* bytes, what a connection is asked to carry */
 

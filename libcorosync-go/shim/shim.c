@@ -65,7 +65,7 @@ static void init_locks(struct shim *o)
 cs_error_t shim_new(enum shim_kind kind, struct shim **object)
 {
 	struct process *p = process_get();
-	struct shim *o, **grown;
+	struct shim *o, **grown, **old;
 	uint32_t i;
 
 	if (p == NULL || (o = calloc(1, sizeof(*o))) == NULL)
@@ -79,15 +79,19 @@ cs_error_t shim_new(enum shim_kind kind, struct shim **object)
 	for (i = 0; i < table_size && table[i] != NULL; i++)
 		;
 	if (i == table_size) {
-		grown = realloc(table, (table_size + 16) * sizeof(*table));
+		grown = calloc(table_size + 16, sizeof(*table));
 		if (grown == NULL) {
 			process_unlock(p);
 			free(o);
 			return CS_ERR_NO_MEMORY;
 		}
-		memset(grown + table_size, 0, 16 * sizeof(*table));
-		table = grown;
-		table_size += 16;
+		if (table_size > 0)
+			memcpy(grown, table, table_size * sizeof(*table));
+		/* In this order: at each step a child that is forked by another thread finds a table of that size. */
+		old = table;
+		__atomic_store_n(&table, grown, __ATOMIC_RELEASE);
+		__atomic_store_n(&table_size, table_size + 16, __ATOMIC_RELEASE);
+		free(old);
 	}
 	o->index = i;
 	o->handle = (uint64_t)fresh_check() << 32 | i;
@@ -692,7 +696,11 @@ struct delivery {
 static void delivered(void *argument)
 {
 	struct delivery *d = argument;
+	cs_error_t error;
 
+	/* A child that the callback has forked may have the lock from a thread that is not here: then it is made anew, or not touched. */
+	if (current(d->o, &error) == NULL)
+		return;
 	pthread_mutex_lock(&d->o->events);
 	chunk_put(d->o, d->chunk);
 	pthread_mutex_unlock(&d->o->events);

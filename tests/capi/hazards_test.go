@@ -118,6 +118,12 @@ func TestFork(t *testing.T) {
 			}
 		}
 	}
+	for _, p := range protocols {
+		t.Run("cpg returning over "+p, func(t *testing.T) {
+			t.Parallel()
+			well(t, dir, over(p, prog, "cpg", "returning")...)
+		})
+	}
 }
 
 // hazard is a mode of a program of testdata/hazards, and what becomes of it on a plain build: see TestPlainBuild.

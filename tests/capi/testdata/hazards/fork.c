@@ -1,7 +1,7 @@
 /*
  * The fork gate: for each library initialize, fork, use the handle in the child, in a grandchild and in the parent, and
  * fresh handles in each; and the same where nothing was called before the fork, and where other threads are in
- * the library at that moment, or load it. argv[1] is the library.
+ * the library at that moment, or load it; and in a callback, from which the child returns. argv[1] is the library.
  */
 #include "common.h"
 
@@ -296,6 +296,67 @@ static void loading(size_t i)
 	libraries[i].close();
 }
 
+#define RETURNS 200 /* children that come back from a callback */
+
+static volatile int in_child, returned;
+
+static void on_message_fork(cpg_handle_t h, const struct cpg_name *g, uint32_t node, uint32_t process, void *m, size_t n)
+{
+	pid_t pid = fork();
+
+	(void)h; (void)g; (void)node; (void)process; (void)m; (void)n;
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		alarm(20);
+		in_child = 1;
+		return;
+	}
+	child_ok(pid);
+	returned++;
+}
+
+/* dispatch_until takes events until so many children have come back; a child goes no further than to its first call. */
+static void dispatch_until(int count)
+{
+	cs_error_t error;
+	unsigned int node;
+
+	while (returned < count) {
+		error = cpg_dispatch(cpg, CS_DISPATCH_ONE_NONBLOCKING);
+		CHECK(error == CS_OK || error == CS_ERR_TRY_AGAIN);
+		if (in_child) {
+			OK(cpg_local_get(cpg, &node));
+			_exit(0);
+		}
+	}
+}
+
+static void *dispatch_all(void *unused)
+{
+	dispatch_until(RETURNS);
+	return unused;
+}
+
+/* returning: children forked in a callback come back from it, while another thread takes events by the same handle. */
+static void returning(void)
+{
+	cpg_callbacks_t cb = { on_message_fork, on_confchg };
+	struct iovec iov = { "x", 2 };
+	pthread_t thread;
+	int i;
+
+	group.length = (uint32_t)snprintf(group.value, sizeof(group.value), "returning.%d", (int)getpid());
+	OK(cpg_initialize(&cpg, &cb));
+	JOIN(cpg, &group);
+	CHECK(pthread_create(&thread, NULL, dispatch_all, NULL) == 0);
+	for (i = 1; i <= RETURNS; i++) {
+		OK(cpg_mcast_joined(cpg, CPG_TYPE_AGREED, &iov, 1));
+		dispatch_until(i);
+	}
+	pthread_join(thread, NULL);
+	OK(cpg_finalize(cpg));
+}
+
 /* argv[2]: when it forks. */
 int main(int argc, char **argv)
 {
@@ -313,6 +374,10 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[2], "amid") == 0) {
 		amid(i);
+		return 0;
+	}
+	if (strcmp(argv[2], "returning") == 0) {
+		returning();
 		return 0;
 	}
 	if (strcmp(argv[2], "loading") == 0) {
