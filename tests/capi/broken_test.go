@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,14 +26,7 @@ func TestBrokenAnswers(t *testing.T) {
 	netns.Need(t, "true") // skips where there are no namespaces
 	for _, transport := range []string{"shared memory", "sockets"} {
 		for _, service := range []string{"cfg", "cmap", "cpg"} {
-			done := make(chan struct{})
-			go func() { // its thread, and the network with it, ends with it
-				defer close(done)
-				runtime.LockOSThread()
-				if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-					t.Errorf("unshare: %v", err)
-					return
-				}
+			ownNetwork(t, func() {
 				network, err := os.Open("/proc/thread-self/ns/net")
 				if err != nil {
 					t.Error(err)
@@ -65,52 +57,21 @@ func TestBrokenAnswers(t *testing.T) {
 				if err := <-served; err != nil {
 					t.Errorf("%s over %s: %v", service, transport, err)
 				}
-			}()
-			<-done
+			})
 		}
 	}
 }
 
 // serveBroken serves one connection to its end.
 func serveBroken(l *qbipc.Listener) error {
-	ready := func(fd int) error {
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		for {
-			n, err := unix.Poll(p, int(hostTimeout/time.Millisecond))
-			switch {
-			case err == unix.EINTR:
-			case err != nil:
-				return err
-			case n == 0:
-				return errors.New("nobody comes")
-			default:
-				return nil
-			}
-		}
-	}
-	if err := ready(l.Fd()); err != nil {
-		return err
-	}
-	p, err := l.Accept()
-	if err != nil {
-		return err
-	}
-	for ok := false; !ok; ok, err = p.Read() {
-		if err != nil {
-			return err
-		}
-		if err := ready(p.Fd()); err != nil {
-			return err
-		}
-	}
-	c, err := p.Accept()
+	c, err := acceptOne(l.Fd(), l.Accept)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	asked := 0
 	for {
-		if err := ready(c.Fd()); err != nil {
+		if err := readable(c.Fd()); err != nil {
 			return err
 		}
 		var failed error

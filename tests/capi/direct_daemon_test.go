@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand"
 	"os"
 	"path/filepath"
@@ -227,7 +226,6 @@ func coroRefuses(t *testing.T, d *direct) {
 func coroHostile(t *testing.T, d *direct) {
 	rnd := rand.New(rand.NewSource(7))
 	offsets := []int{coroRead, coroWrite, 8, coroWork, coroWork + 4, coroDispatch, coroRequest, coroResponse, coroClosed}
-	names := slices.Sorted(maps.Keys(operations(t)))
 	good := 0
 	for range 10000 {
 		service := 1 + rnd.Intn(cfgService)
@@ -244,19 +242,8 @@ func coroHostile(t *testing.T, d *direct) {
 			}
 			d.daemon.event(anyEvent(service, rnd))
 			d.daemon.reply(make([]byte, 100))
-		case 3:
-			if d.do("mcast %d %d %d", 1, 500, 100)[0] == 0 {
-				good++
-			}
-		case 4:
-			if got := d.do("events %d 3 4096", service); got[0] == 0 {
-				good++
-				for range got[1] {
-					d.line()
-				}
-			}
-		case 5:
-			d.reply(names[rnd.Intn(len(names))], 64)
+		default:
+			good += d.anything(rnd, service)
 		}
 	}
 	if good == 0 {

@@ -4,11 +4,8 @@ package capi
 
 import (
 	"encoding/binary"
-	"runtime"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/corosync-go/corosync/libcorosync-go/coroipc"
 	"github.com/corosync-go/corosync/libcorosync-go/cserr"
@@ -72,14 +69,7 @@ func TestFallback(t *testing.T) {
 			t.Errorf("%s: %v\n%s", mode, err, out)
 		}
 	}
-	done := make(chan struct{})
-	go func() { // its thread, and the network with it, ends with it
-		defer close(done)
-		runtime.LockOSThread()
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			t.Errorf("unshare: %v", err)
-			return
-		}
+	ownNetwork(t, func() {
 		play("nobody")
 		l, err := coroipc.ListenAt(coroipc.SocketName)
 		if err != nil {
@@ -93,28 +83,12 @@ func TestFallback(t *testing.T) {
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
-	}()
-	<-done
+	})
 }
 
 // serveOne serves one connection to its end: it knows the number of its node, and agrees to everything else.
 func serveOne(l *coroipc.Listener) error {
-	if err := readable(l.Fd()); err != nil {
-		return err
-	}
-	p, err := l.Accept()
-	if err != nil {
-		return err
-	}
-	for ok := false; !ok; ok, err = p.Read() {
-		if err != nil {
-			return err
-		}
-		if err := readable(p.Fd()); err != nil {
-			return err
-		}
-	}
-	c, err := p.Accept()
+	c, err := acceptOne(l.Fd(), l.Accept)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ package capi
 import (
 	"bytes"
 	"errors"
-	"runtime"
 	"testing"
 	"time"
 
@@ -78,14 +77,7 @@ func TestStandIn(t *testing.T) {
 		"half-closed": {ipcmsg.IPCNameCpg, halfClosed},
 	} {
 		t.Run(mode, func(t *testing.T) {
-			done := make(chan struct{})
-			go func() { // its thread, and the network with it, ends with it
-				defer close(done)
-				runtime.LockOSThread()
-				if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-					t.Errorf("unshare: %v", err)
-					return
-				}
+			ownNetwork(t, func() {
 				l, err := qbipc.Listen(s.service)
 				if err != nil {
 					t.Error(err)
@@ -98,30 +90,14 @@ func TestStandIn(t *testing.T) {
 				if err := <-served; err != nil {
 					t.Error(err)
 				}
-			}()
-			<-done
+			})
 		})
 	}
 }
 
 // serve serves one client until it has gone.
 func (s standIn) serve(l *qbipc.Listener) error {
-	if err := readable(l.Fd()); err != nil {
-		return err
-	}
-	p, err := l.Accept()
-	if err != nil {
-		return err
-	}
-	for ok := false; !ok; ok, err = p.Read() {
-		if err != nil {
-			return err
-		}
-		if err := readable(p.Fd()); err != nil {
-			return err
-		}
-	}
-	c, err := p.Accept()
+	c, err := acceptOne(l.Fd(), l.Accept)
 	if err != nil {
 		return err
 	}
@@ -143,21 +119,4 @@ func (s standIn) serve(l *qbipc.Listener) error {
 		}
 	}
 	return nil
-}
-
-// readable waits until a descriptor is.
-func readable(fd int) error {
-	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	for {
-		n, err := unix.Poll(p, int(hostTimeout/time.Millisecond))
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return err
-		case n == 0:
-			return errors.New("nobody comes")
-		default:
-			return nil
-		}
-	}
 }
