@@ -215,7 +215,6 @@ func (c *Client) EventOnly() ([]byte, error) {
 		return nil, unix.ENOTCONN
 	}
 	if !c.waiting() {
-		c.hint()
 		return nil, unix.EAGAIN
 	}
 	if err := c.find(); err != nil {

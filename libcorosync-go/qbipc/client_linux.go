@@ -505,11 +505,11 @@ func (c *Client) Close() error {
 		unix.Close(c.fd)
 	}
 	c.closeWake()
-	orphaned := c.lost.Load() && (c.server.PID == 0 || c.serverGone())
 	if c.dg != nil {
 		c.dg.close(true)
 		return nil
 	}
+	orphaned := c.lost.Load() && (c.server.PID == 0 || c.serverGone())
 	for _, r := range []*ring.Ring{c.request, c.reply, c.event} {
 		if orphaned {
 			r.SetRef(-1)

@@ -27,15 +27,15 @@ static sem_t *semaphore(const struct core_record *r, size_t at) { return (sem_t 
 
 static int closed(const struct core_record *r) { return __atomic_load_n(word(r, CLOSED), __ATOMIC_SEQ_CST) != 0; }
 
-static int write_request(const struct core_record *r, int32_t limit, const void *head, size_t head_length, const struct iovec *iov,
-	uint64_t iovcnt)
+static int write_request(const struct core_record *r, int32_t limit, uint64_t total, const void *head, size_t head_length,
+	const struct iovec *iov, uint64_t iovcnt)
 {
-	uint64_t total = memory_total(r, head_length, iov, iovcnt), i;
 	size_t size = r->maps[REQUEST].len, offset;
+	uint64_t i;
 
 	(void)limit; /* the flow control of this protocol is in the answers */
-	if (r->words[0] < SERVICE_3X || closed(r) || total == 0 || total > size)
-		return MEMORY_ASK;
+	if (r->words[0] < SERVICE_3X || closed(r) || total > size)
+		return DIRECT_ASK;
 	offset = memory_put(r->maps[REQUEST].addr, size, 0, head, head_length);
 	for (i = 0; i < iovcnt; i++)
 		offset = memory_put(r->maps[REQUEST].addr, size, offset, iov[i].iov_base, iov[i].iov_len);
@@ -52,16 +52,16 @@ static int peek(const struct core_record *r, enum stream which, struct message *
 	unsigned char length[4];
 
 	if (r->words[0] < SERVICE_3X)
-		return MEMORY_ASK;
+		return DIRECT_ASK;
 	m->memory = map->addr;
 	m->size = map->len;
 	m->at = which == REPLIES ? 0 : __atomic_load_n(word(r, READ), __ATOMIC_ACQUIRE);
 	if (m->at % STEP != 0 || m->at >= m->size)
-		return MEMORY_ASK;
+		return DIRECT_ASK;
 	message_copy(m, SIZE_AT, length, sizeof(length));
 	m->length = get32(length, 0);
 	if (m->length < RESPONSE_HEADER || m->length > m->size - (which == REPLIES ? 0 : SPARE))
-		return MEMORY_ASK;
+		return DIRECT_ASK;
 	return 0;
 }
 

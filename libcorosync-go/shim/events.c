@@ -5,8 +5,6 @@
 #include "direct.h"
 #include "memory.h"
 
-_Static_assert(DIRECT_ASK == MEMORY_ASK, "one word for it");
-
 enum { CPG_CONFCHG = 4, CPG_DELIVER = 5, CPG_PARTIAL = 17, CMAP_NOTIFY = 9 };
 
 #define CPG_EVENT_HEAD 184 /* of deliver and confchg */

@@ -21,18 +21,6 @@ size_t memory_put(char *ring, size_t size, size_t at, const void *from, size_t n
 	return at + n < size ? at + n : at + n - size;
 }
 
-uint64_t memory_total(const struct core_record *r, size_t head_length, const struct iovec *iov, uint64_t iovcnt)
-{
-	uint64_t total = head_length, i;
-
-	for (i = 0; i < iovcnt; i++) {
-		if (total > r->max_message || iov[i].iov_len > r->max_message - total)
-			return 0;
-		total += iov[i].iov_len;
-	}
-	return total <= r->max_message ? total : 0;
-}
-
 void message_copy(const struct message *m, uint32_t offset, void *to, uint32_t n)
 {
 	size_t at = (m->at + offset) % m->size;

@@ -16,9 +16,7 @@
 #include <corosync/corotypes.h>
 #include <corosync/cpg.h>
 
-#include "../core/core.h"
-
-#define MEMORY_ASK (-1) /* not for C: ask the core */
+#include "direct.h"
 
 enum stream { REQUESTS, REPLIES, EVENTS };
 
@@ -32,13 +30,13 @@ struct message {
 /* What a protocol does in its own way. */
 struct memory {
 	/*
-	 * write puts one request there, given as a head and further parts, and tells the daemon. EAGAIN: held back by flow
-	 * control up to limit. ENOBUFS: no room. ENOTCONN. MEMORY_ASK: nothing was done.
+	 * write puts one request there, given as a head and further parts of `total` bytes, no more than a message may have, and
+	 * tells the daemon. EAGAIN: held back by flow control up to limit. ENOBUFS: no room. ENOTCONN. DIRECT_ASK: nothing was done.
 	 */
-	int (*write)(const struct core_record *r, int32_t limit, const void *head, size_t head_length, const struct iovec *iov,
-		uint64_t iovcnt);
+	int (*write)(const struct core_record *r, int32_t limit, uint64_t total, const void *head, size_t head_length,
+		const struct iovec *iov, uint64_t iovcnt);
 
-	/* peek finds the oldest message. 0, or MEMORY_ASK if there is none that can be one. */
+	/* peek finds the oldest message. 0, or DIRECT_ASK if there is none that can be one. */
 	int (*peek)(const struct core_record *r, enum stream which, struct message *m);
 
 	/* reclaim gives its place back. Its count in the semaphore must have been taken. */
@@ -56,9 +54,6 @@ const struct memory *memory_of(const struct core_record *r);
 
 /* memory_put copies n bytes to an offset of a ring of so many bytes, across its end if need be, and returns the offset behind. */
 size_t memory_put(char *ring, size_t size, size_t at, const void *from, size_t n);
-
-/* memory_total is the length of a request, or 0 if it has more bytes than a message may. */
-uint64_t memory_total(const struct core_record *r, size_t head_length, const struct iovec *iov, uint64_t iovcnt);
 
 /* message_copy copies n bytes from an offset on; the caller knows that they lie within length. */
 void message_copy(const struct message *m, uint32_t offset, void *to, uint32_t n);

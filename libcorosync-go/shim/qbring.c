@@ -78,27 +78,26 @@ static uint32_t count(const struct core_record *r, enum stream which)
 
 static void take(const struct core_record *r, enum stream which) { sem_trywait(&header_of(r, which)->sem); }
 
-static int write_request(const struct core_record *r, int32_t limit, const void *head, size_t head_length, const struct iovec *iov,
-	uint64_t iovcnt)
+static int write_request(const struct core_record *r, int32_t limit, uint64_t total, const void *head, size_t head_length,
+	const struct iovec *iov, uint64_t iovcnt)
 {
 	struct qbring_header *h = header_of(r, REQUESTS);
 	uint32_t *data = r->maps[2 * REQUESTS + 1].addr;
 	uint32_t words = (uint32_t)r->words[REQUESTS];
-	uint64_t total, i, free_words = 0;
+	uint64_t i, free_words = 0;
 	uint32_t at, read;
 	size_t size = (size_t)words * 4, offset;
 	int32_t flow;
 
 	if (LOAD(h->ref_count) != OPEN_BY_BOTH)
-		return MEMORY_ASK;
+		return DIRECT_ASK;
 	flow = LOAD(h->user);
 	if (flow > 0 && flow <= limit)
 		return EAGAIN;
-	total = memory_total(r, head_length, iov, iovcnt);
 	at = LOAD(h->write_pt);
 	read = LOAD(h->read_pt);
-	if (total == 0 || at >= words || read >= words)
-		return MEMORY_ASK;
+	if (at >= words || read >= words)
+		return DIRECT_ASK;
 	if (at > read)
 		free_words = (uint64_t)read + words - at - 1;
 	else if (at < read)
@@ -126,12 +125,12 @@ static int peek(const struct core_record *r, enum stream which, struct message *
 	uint32_t words = (uint32_t)r->words[which], at = LOAD(header_of(r, which)->read_pt);
 
 	if (at >= words || LOAD(data[(at + 1) % words]) != COMMITTED)
-		return MEMORY_ASK;
+		return DIRECT_ASK;
 	m->memory = (const char *)data;
 	m->size = (size_t)words * 4;
 	m->at = (size_t)((at + CHUNK_WORDS) % words) * 4;
 	m->length = LOAD(data[at]);
-	return m->length <= r->max_message ? 0 : MEMORY_ASK;
+	return m->length <= r->max_message ? 0 : DIRECT_ASK;
 }
 
 static void reclaim(const struct core_record *r, enum stream which, const struct message *m)

@@ -172,7 +172,7 @@ int direct_request(const struct core_record *r, const struct core_call *call)
 	const struct form *f = form_of(call->op);
 	unsigned char b[FORM_MAX];
 	const struct iovec *iov = NULL;
-	uint64_t count = 0, total = 0, i;
+	uint64_t count = 0, total, i;
 	int32_t limit;
 	int rc, tries;
 
@@ -183,20 +183,18 @@ int direct_request(const struct core_record *r, const struct core_call *call)
 	case SECOND_IN: iov = &call->in[1]; count = 1; break;
 	case VECTOR: iov = call->iov; count = call->iovcnt; break;
 	}
-	for (i = 0; i < count; i++) {
-		if (iov[i].iov_len > r->max_message)
-			return DIRECT_ASK;
+	total = f->size;
+	for (i = 0; i < count && total <= r->max_message && iov[i].iov_len <= r->max_message - total; i++)
 		total += iov[i].iov_len;
-	}
-	if (total > r->max_message)
+	if (i < count || total > r->max_message)
 		return DIRECT_ASK;
-	fill(b, f, call, total);
+	fill(b, f, call, total - f->size);
 	limit = f->bulk ? LIMIT_BULK : LIMIT_ORDINARY;
-	rc = memory->write(r, limit, b, f->size, iov, count);
+	rc = memory->write(r, limit, total, b, f->size, iov, count);
 	/* Multicasts are told at once that there is no room, as in 3.1: their callers have their own way to wait. */
 	for (tries = 0; rc == ENOBUFS && call->op != OP_CPG_MCAST && tries < ROOM_TRIES && memory->count(r, REQUESTS) == 0; tries++) {
 		direct_pause(ROOM_PAUSE_NS);
-		rc = memory->write(r, limit, b, f->size, iov, count);
+		rc = memory->write(r, limit, total, b, f->size, iov, count);
 	}
 	return rc == ENOBUFS ? EAGAIN : rc;
 }

@@ -87,11 +87,17 @@ func newDirectCoro(t *testing.T, prog string) *direct {
 		d.coro[i] = mapFile(t, p, size)
 		argv = append(argv, p)
 	}
+	d.renew()
+	d.start(prog, append(argv, fmt.Sprint(longMax))...)
+	return d
+}
+
+// renew makes the control buffer as a client makes it.
+func (d *direct) renew() {
+	clear(d.coro[0])
 	for _, at := range []int{coroWork, coroDispatch, coroRequest, coroResponse} {
 		d.sem(at).Init()
 	}
-	d.start(prog, append(argv, fmt.Sprint(longMax))...)
-	return d
 }
 
 func (d *direct) sem(at int) ring.Sem {
@@ -197,9 +203,7 @@ func coroRefuses(t *testing.T, d *direct) {
 		for i := range d.coro {
 			clear(d.coro[i])
 		}
-		for _, at := range []int{coroWork, coroDispatch, coroRequest, coroResponse} {
-			d.sem(at).Init()
-		}
+		d.renew()
 		if c.setup != nil {
 			c.setup()
 		}
@@ -236,10 +240,7 @@ func coroHostile(t *testing.T, d *direct) {
 			mem := d.coro[2+rnd.Intn(2)]
 			setWord(mem, 4*rnd.Intn(100), []uint32{0, 24, 200, coroEventBytes - 9, 12288, 12289, rnd.Uint32()}[rnd.Intn(7)])
 		case 2: // all as it was, so that good messages come too
-			clear(d.coro[0])
-			for _, at := range []int{coroWork, coroDispatch, coroRequest, coroResponse} {
-				d.sem(at).Init()
-			}
+			d.renew()
 			d.daemon.event(anyEvent(service, rnd))
 			d.daemon.reply(make([]byte, 100))
 		default:
