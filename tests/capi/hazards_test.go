@@ -132,6 +132,7 @@ type hazard struct {
 	plain string // pattern of the outcome there
 	build string // which plain build
 	env   string // of the program, there
+	tries int    // there, if it is a race that may be won: how often at most until it is lost
 }
 
 // Numbers of the modes that lock memory are kB resident and kB of the locked account; 3 MB of either are rings, 64 MB of the account
